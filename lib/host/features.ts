@@ -47,11 +47,13 @@ const PROBES: Record<Feature, (context: FeatureContext) => boolean> = {
   // 5.9 has the call but not the flag (5.11), and every use that paddock makes of it has the flag.
   close_range: () => syscall("close_range", NO_DESCRIPTOR, NO_DESCRIPTOR, CLOSE_RANGE_CLOEXEC) === 0,
   pidfd_open: () => syscall("pidfd_open", -1, 0) === -EINVAL,
-  execveat_memfd: ({ readText }) => {
+  execveat_memfd: ({ version, readText }) => {
     const known = syscall("memfd_create", "", INVALID_FLAGS) === -EINVAL &&
       syscall("execveat", -1, "", null, null, INVALID_FLAGS) === -EINVAL;
-    // 2: no executable memory file at all (Documentation/admin-guide/sysctl/vm.rst); no such file before 6.3.
-    return known && readText("/proc/sys/vm/memfd_noexec")?.trim() !== "2";
+    // 2: no executable memory file at all (Documentation/admin-guide/sysctl/vm.rst). There is no such file before 6.3,
+    // and looking for what is not there costs an exception.
+    const forbidden = isKernelAtLeast(version, 6, 3) && readText("/proc/sys/vm/memfd_noexec")?.trim() === "2";
+    return known && !forbidden;
   },
   overlay: (context) => hasFilesystem("overlay", context),
   // The option cannot be asked for without mounting; unknown options fail the mount.
