@@ -61,20 +61,20 @@ function findAncestorSoft(source: LimitSource): number | undefined {
 const RLIMIT_NOFILE = 7;
 
 const SYSTEM: LimitSource = {
-  get standalone() {
+  get standalone(): boolean {
     return Deno.build.standalone;
   },
-  get parent() {
+  get parent(): number {
     return Deno.ppid;
   },
-  limitOf(pid) {
+  limitOf(pid): Limit | undefined {
     const buffer = new Uint8Array(16);
     if (syscall("prlimit64", pid, RLIMIT_NOFILE, null, buffer) < 0) return undefined;
     const view = new DataView(buffer.buffer);
     // RLIM_INFINITY is all ones.
     return { soft: Number(view.getBigInt64(0, true)), hard: Number(view.getBigInt64(8, true)) };
   },
-  processOf(pid) {
+  processOf(pid): ReturnType<typeof parseStat> {
     try {
       return parseStat(Deno.readTextFileSync(`/proc/${pid}/stat`));
     } catch {
