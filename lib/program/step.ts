@@ -58,8 +58,10 @@ export type Field =
  * - `@add` a + b, `@sub` a - b, `@and` a & b, `@or` a | b, `@shl` a << b, `@shr` a >>> b;
  * - `@load` the 64 bits at address a + b;
  * - `@store` puts the 64 bits of b at address a, and gives b;
- * - `@digits` writes a as c decimal digits, with leading zeros, at address b, and gives 0;
- * - `@origin` the address of the step that jumped to this one.
+ * - `@origin` the address of the step that jumped to this one;
+ * - `@digits` writes a as c decimal digits, with leading zeros, at address b, and gives 0.
+ *
+ * Their order is that of the machine code in `interpreter.ts`.
  */
 export const OPERATIONS = [
   "@add",
@@ -70,8 +72,8 @@ export const OPERATIONS = [
   "@shr",
   "@load",
   "@store",
-  "@digits",
   "@origin",
+  "@digits",
 ] as const;
 
 export type Operation = typeof OPERATIONS[number];
@@ -82,8 +84,8 @@ export type Target = string;
 /**
  * One system call (by its name in `man 2 syscalls`) or operation, and where to go after it.
  *
- * A result below zero goes to `onNegative`, zero to `onZero`, above zero to `onPositive`. Where nothing is said, zero
- * and above go to the next step, and below zero goes to the fault handler of the side that the step is on.
+ * A result below zero goes to `onNegative`, zero to `onZero`, above zero to `onPositive`. Where nothing is said, the
+ * next step follows, except after a system call that fails: that goes to the fault handler of its section.
  */
 export interface Step {
   /** A name for this step, unique in its plan, for jumps and for use of its result. */
