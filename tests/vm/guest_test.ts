@@ -1,5 +1,5 @@
 /**
- * The virtual machine is what `scripts/vm` says: one pure cgroup layout with every controller, swap, and filesystems
+ * The virtual machine is what `scripts/vm` says: the cgroup layout with every controller, swap, and filesystems
  * that containers can be made on. If these fail, what the other tests say about that layout means nothing.
  *
  * @module
@@ -10,6 +10,7 @@ const guest = Deno.env.get("PADDOCK_GUEST");
 const inGuest = { ignore: guest === undefined };
 const inV2 = { ignore: guest !== "v2" };
 const inV1 = { ignore: guest !== "v1" };
+const inHybrid = { ignore: guest !== "hybrid" };
 
 interface Mount {
   readonly target: string;
@@ -68,6 +69,19 @@ Deno.test({ name: "a v1 guest has a hierarchy for each controller and no unified
   }
 });
 
+Deno.test(
+  { name: "a hybrid guest has memory and pids in the unified hierarchy, the others in v1", ...inHybrid },
+  () => {
+    const cgroups = readMounts().filter(({ type }) => type.startsWith("cgroup"));
+    const unified = cgroups.filter(({ type }) => type === "cgroup2");
+    assertEquals(unified.map(({ target }) => target), ["/sys/fs/cgroup/unified"]);
+    assertEquals(readWords("/sys/fs/cgroup/unified/cgroup.subtree_control").sort(), ["memory", "pids"]);
+    for (const controller of ["cpuset", "cpu", "blkio", "devices", "freezer"]) {
+      assert(cgroups.some(({ options }) => options.includes(controller)), `${controller} is not mounted`);
+    }
+  },
+);
+
 Deno.test({ name: "the guest has swap", ...inGuest }, () => {
   const total = /^SwapTotal:\s+(\d+) kB$/m.exec(Deno.readTextFileSync("/proc/meminfo"))?.[1];
   assert(Number(total) > 200_000, `SwapTotal is ${total} kB`);
@@ -88,8 +102,9 @@ Deno.test({ name: "an overlay can be made where containers keep their files", ..
 });
 
 Deno.test({ name: "the guest kills what exceeds its memory limit", ...inGuest }, async () => {
-  const [directory, limit, swap] = guest === "v2"
-    ? ["/sys/fs/cgroup/guest_test", "memory.max", "memory.swap.max"]
+  const root = { v2: "/sys/fs/cgroup", hybrid: "/sys/fs/cgroup/unified" }[guest ?? ""];
+  const [directory, limit, swap] = root !== undefined
+    ? [`${root}/guest_test`, "memory.max", "memory.swap.max"]
     : ["/sys/fs/cgroup/memory/guest_test", "memory.limit_in_bytes", "memory.swappiness"];
   const outcome = await runShell(`
     mkdir ${directory} && echo 16M >${directory}/${limit} && echo 0 >${directory}/${swap} || exit 1
