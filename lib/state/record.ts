@@ -1,0 +1,104 @@
+/**
+ * What is kept of a container beside its lock: one JSON file.
+ *
+ * @module
+ */
+import { PaddockError } from "../base/errors.ts";
+import { isName } from "../base/names.ts";
+
+/** A container, as `state.json` says it. Whether it runs is not in here: the lock knows that, and cannot be stale. */
+export interface ContainerRecord {
+  readonly id: string;
+  /** The name that its user gave it; absent where the id was made up. */
+  readonly name?: string;
+  /** When it was made, ISO 8601 in UTC. */
+  readonly created: string;
+  /** The image in its user's words. */
+  readonly image: string;
+  readonly command: readonly string[];
+  /** The bundle that it was made from, absolute; absent where it came from an image. */
+  readonly bundle?: string;
+  /** Its directory below the data root: what it writes lands there. Absent where it needs none. */
+  readonly dataDir?: string;
+  /** Each of its cgroups as an absolute path, one for every hierarchy. */
+  readonly cgroupPaths: readonly string[];
+  /** True where it outlives its command: named, and not to be removed at its end. */
+  readonly keep: boolean;
+  /** The launcher's process: the container's parent. Only to be believed while the lock is held. */
+  readonly launcherPid?: number;
+  /** The container's first process, as the host counts. Only to be believed while the lock is held. */
+  readonly pid?: number;
+  readonly exit?: ContainerExit;
+}
+
+/** How a container ended. */
+export interface ContainerExit {
+  /** As paddock gave it: the command's own, or 128 + signal. */
+  readonly code: number;
+  /** The signal's number, where one ended it. */
+  readonly signal?: number;
+  /** True where the kernel killed for want of memory. */
+  readonly oom: boolean;
+  /** The most memory that it used, bytes; absent where it was not counted. */
+  readonly peakMemory?: number;
+  /** ISO 8601 in UTC. */
+  readonly at: string;
+}
+
+/** The text of a record, one line with a newline. */
+export function formatRecord(record: ContainerRecord): string {
+  return `${JSON.stringify(record)}\n`;
+}
+
+/**
+ * A record from its text.
+ *
+ * @throws PaddockError where it is no record, naming the first field that is not as it must be.
+ */
+export function parseRecord(text: string): ContainerRecord {
+  const value = parseObject(text);
+  const bad = FIELDS.find(([field, check, optional]) =>
+    value[field] === undefined ? optional !== "optional" : !check(value[field])
+  );
+  if (bad !== undefined) throw new PaddockError(`record of a container: field '${bad[0]}' is not as it must be`);
+  return value as unknown as ContainerRecord;
+}
+
+const isText = (value: unknown): boolean => typeof value === "string";
+const isPid = (value: unknown): boolean => Number.isInteger(value) && (value as number) > 0;
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
+// A record is believed by code that removes directories: paths in it are absolute and have no way up.
+const isPath = (value: unknown): boolean =>
+  isText(value) && (value as string).startsWith("/") && !(value as string).split("/").some(isDots);
+const isDots = (part: string): boolean => part === "." || part === "..";
+
+const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boolean, "optional"?])[] = [
+  ["id", (value) => isText(value) && isName(value as string)],
+  ["name", isText, "optional"],
+  ["created", isText],
+  ["image", isText],
+  ["command", isTexts],
+  ["bundle", isPath, "optional"],
+  ["dataDir", isPath, "optional"],
+  ["cgroupPaths", (value) => isTexts(value) && (value as string[]).every(isPath)],
+  ["keep", (value) => typeof value === "boolean"],
+  ["launcherPid", isPid, "optional"],
+  ["pid", isPid, "optional"],
+  ["exit", isExit, "optional"],
+];
+
+function isExit(value: unknown): boolean {
+  const exit = value as Partial<ContainerExit> | null;
+  return typeof exit === "object" && exit !== null && Number.isInteger(exit.code) && typeof exit.oom === "boolean" &&
+    isText(exit.at);
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {
+    // Said below: what JSON.parse says of the place helps nobody.
+  }
+  throw new PaddockError("record of a container: not a JSON object");
+}

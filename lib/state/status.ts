@@ -1,0 +1,50 @@
+/**
+ * In which state a container is, and what may be done to it there.
+ *
+ * @module
+ */
+import { PaddockError } from "../base/errors.ts";
+import type { ContainerRecord } from "./record.ts";
+
+/**
+ * - `creating`: its directory is being filled;
+ * - `running`: its launcher lives;
+ * - `stopped`: it ended, and how is known;
+ * - `dead`: its launcher was killed before it could say anything, or the host went down.
+ */
+export type Status = "creating" | "running" | "stopped" | "dead";
+
+/** Derives the state from facts that cannot be stale: a lock dies with its holder. */
+export function deriveStatus(locked: boolean, record: ContainerRecord | undefined): Status {
+  if (locked) return record === undefined ? "creating" : "running";
+  return record?.exit === undefined ? "dead" : "stopped";
+}
+
+/** What can be done to a container. */
+export type Action = "kill" | "exec" | "remove" | "export";
+
+/** From which states an action may be taken, and where it leads. */
+export const TRANSITIONS: Readonly<
+  Record<Action, { readonly from: readonly Status[]; readonly to: Status | "as it was" | "gone" }>
+> = {
+  kill: { from: ["running"], to: "stopped" },
+  exec: { from: ["running"], to: "as it was" },
+  export: { from: ["running", "stopped", "dead"], to: "as it was" },
+  remove: { from: ["stopped", "dead"], to: "gone" },
+};
+
+/**
+ * Checks that the container's state allows the action.
+ *
+ * @throws PaddockError naming the state and what can be done instead.
+ */
+export function checkTransition(id: string, status: Status, action: Action): void {
+  if (TRANSITIONS[action].from.includes(status)) return;
+  const hint = HINTS[status]?.(id, action);
+  throw new PaddockError(`cannot ${action} container '${id}': it is ${status}`, hint === undefined ? {} : { hint });
+}
+
+const HINTS: Partial<Record<Status, (id: string, action: Action) => string | undefined>> = {
+  creating: () => "wait until it runs",
+  running: (id, action) => action === "remove" ? `kill it and remove it: paddock rm -f ${id}` : undefined,
+};
