@@ -9,7 +9,7 @@ import { findSignal, nameSignal } from "../../base/signals.ts";
 import { parseDuration } from "../../base/sizes.ts";
 import { didYouMean } from "../../base/text.ts";
 import type { IdMapping, Rlimit } from "../../spec/config.ts";
-import { RLIMITS } from "../../spec/rlimits.ts";
+import { RLIMITS } from "../../base/rlimits.ts";
 import type { DeviceOption, RunOptions } from "../../spec/run_options.ts";
 import type { Host } from "../types.ts";
 import { readContainerPath, readInteger, resolveHostPath } from "./flag.ts";
