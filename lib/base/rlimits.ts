@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Names as `--ulimit` takes them; the place in the list is the kernel's number. With `RLIMIT_` and in upper case: the specification's. */
+/** Names as `--ulimit` takes them; the place in the list is the kernel's number. */
 export const RLIMITS = [
   "cpu",
   "fsize",
@@ -23,9 +23,3 @@ export const RLIMITS = [
   "rtprio",
   "rttime",
 ] as const;
-
-/** The kernel's number of a limit given as `RLIMIT_NOFILE`; undefined where there is none such. */
-export function findRlimit(type: string): number | undefined {
-  const number = RLIMITS.findIndex((name) => type === `RLIMIT_${name.toUpperCase()}`);
-  return number < 0 ? undefined : number;
-}

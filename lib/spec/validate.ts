@@ -9,7 +9,7 @@
 import { CAPABILITIES } from "../base/capabilities.ts";
 import { PaddockError } from "../base/errors.ts";
 import type { Config } from "./config.ts";
-import { findRlimit } from "../base/rlimits.ts";
+import { findRlimit } from "./rlimits.ts";
 import { type Check, type Finding, finding, findOutside } from "./finding.ts";
 import { RESOURCE_CHECKS } from "./validate_resources.ts";
 
