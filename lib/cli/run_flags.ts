@@ -105,6 +105,21 @@ const security = inGroup("Security", [
   { name: "sysctl", value: "KEY=VALUE", repeat: true, help: "kernel setting of its namespaces" },
 ]);
 
+/** docker's flags that people type from habit, and what does the same here. */
+const elsewhere: readonly Option[] = [
+  {
+    name: "detach",
+    short: "d",
+    help: "",
+    refused: "it stays in the foreground: put it in the background with the shell's &",
+  },
+  { name: "publish", short: "p", value: "PORT", help: "", refused: "with --network host its ports are the host's own" },
+  { name: "publish-all", short: "P", help: "", refused: "with --network host its ports are the host's own" },
+  { name: "restart", value: "POLICY", help: "", refused: "let the shell or a systemd unit start it again" },
+  { name: "pull", value: "WHEN", help: "", refused: "the image is a file or directory of this host" },
+  { name: "volumes-from", value: "NAME", help: "", refused: "give the directories with -v" },
+];
+
 /** Every flag of `run`, in the order in which help shows them. */
 export const RUN_FLAGS: readonly Option[] = [
   ...container,
@@ -114,6 +129,7 @@ export const RUN_FLAGS: readonly Option[] = [
   ...network,
   ...namespaces,
   ...security,
+  ...elsewhere,
 ];
 
 function inGroup(group: string, options: readonly Option[]): readonly Option[] {

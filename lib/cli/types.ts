@@ -24,6 +24,8 @@ export interface Option {
   readonly group?: string;
   /** Another spelling of the option of that name; not shown. */
   readonly aliasOf?: string;
+  /** docker has it and we have not: what to do instead. Not shown. */
+  readonly refused?: string;
 }
 
 /** A word that is no flag. */

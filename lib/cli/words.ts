@@ -155,6 +155,9 @@ class State {
 
   #find(wanted: (option: Option) => boolean): Option | undefined {
     const option = this.command.options.find(wanted) ?? GLOBAL_OPTIONS.find(wanted);
+    if (option?.refused !== undefined) {
+      throw new UsageError(`${this.command.name} has no --${option.name}`, { hint: option.refused });
+    }
     return option?.aliasOf === undefined ? option : this.#find((other) => other.name === option.aliasOf);
   }
 
@@ -179,7 +182,8 @@ class State {
   }
 
   #refuse(shown: string): never {
-    const names = [...this.command.options, ...GLOBAL_OPTIONS].map((option) => `--${option.name}`);
+    const known = [...this.command.options, ...GLOBAL_OPTIONS].filter((option) => option.refused === undefined);
+    const names = known.map((option) => `--${option.name}`);
     const hint = shown.startsWith("--") ? didYouMean(shown, names) : undefined;
     throw new UsageError(`unknown flag ${shown}`, hint === undefined ? seeHelp(this.command) : { hint });
   }

@@ -1,0 +1,13 @@
+/**
+ * `paddock finish`, which a launcher executes when there is something to tell or to clean.
+ *
+ * @module
+ */
+import { readRoots } from "../run_options.ts";
+import type { Host, Words } from "../types.ts";
+
+/** Explains and cleans up the end of a container; the exit code is the container's. */
+export async function run(words: Words, host: Host): Promise<number> {
+  const { finishContainer } = await import("../../runtime/finish.ts");
+  return await finishContainer(words.positionals[0] ?? "", readRoots(words, host));
+}

@@ -1,0 +1,58 @@
+/**
+ * `paddock ps`.
+ *
+ * @module
+ */
+import { formatTable, quoteCommand } from "../../base/text.ts";
+import type { SeenContainer } from "../../state/container.ts";
+import { readRoots } from "../run_options.ts";
+import type { Host, Words } from "../types.ts";
+import { isOn } from "../words.ts";
+
+/** Lists containers: a table, names, or JSON. */
+export async function run(words: Words, host: Host): Promise<number> {
+  const { listContainers } = await import("../../runtime/ps.ts");
+  const found = await listContainers(readRoots(words, host), { all: isOn(words, "all") });
+  host.print(
+    formatContainers(found, isOn(words, "json") ? "json" : isOn(words, "quiet") ? "quiet" : "table", Date.now()),
+  );
+  return 0;
+}
+
+/** The list as text; `now` in milliseconds, for how long ago. */
+export function formatContainers(
+  found: readonly SeenContainer[],
+  form: "json" | "quiet" | "table",
+  now: number,
+): string {
+  if (form === "json") {
+    return `${JSON.stringify(found.map(({ id, status, record }) => ({ ...record, id, status })), null, 2)}\n`;
+  }
+  if (form === "quiet") return found.map(({ id }) => `${id}\n`).join("");
+  const rows = found.map(({ id, status, record }) => [
+    id,
+    record?.image ?? "",
+    shorten(quoteCommand(record?.command ?? []), 30),
+    record === undefined ? "" : formatAge(now - Date.parse(record.created)),
+    formatStatus(status, record?.exit),
+  ]);
+  return `${formatTable(["NAME", "IMAGE", "COMMAND", "CREATED", "STATUS"], rows)}\n`;
+}
+
+function formatStatus(status: string, exit: NonNullable<SeenContainer["record"]>["exit"]): string {
+  if (exit === undefined) return status;
+  return `${status} (${exit.oom ? "out of memory, " : ""}exit code ${exit.code})`;
+}
+
+/** Largest unit that fits: `5 s`, `3 min`, `7 h`, `2 d`, with "ago". */
+function formatAge(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 2 * 86400) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${Math.floor(seconds / 86400)} d ago`;
+}
+
+function shorten(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+}
