@@ -1,10 +1,9 @@
 /**
- * Stand-in for `@std/fs`, over `node:fs`, for hosts that cannot reach JSR.
+ * Stand-in for `@std/fs`, for hosts that cannot reach JSR.
  *
  * @module
  */
-import * as node from "node:fs";
-import { basename, join, normalize } from "node:path";
+import { basename, join, normalize } from "./path.ts";
 
 /** An entry found by `walk`. */
 export interface WalkEntry extends Deno.DirEntry {
@@ -36,27 +35,29 @@ export interface CopyOptions {
 
 /** Makes the directory and its parents; an existing one is fine, another kind of file there is not. */
 export function ensureDirSync(dir: string | URL): void {
-  node.mkdirSync(dir, { recursive: true });
+  Deno.mkdirSync(dir, { recursive: true });
 }
 
 /** Makes the directory and its parents; an existing one is fine, another kind of file there is not. */
 export async function ensureDir(dir: string | URL): Promise<void> {
-  await node.promises.mkdir(dir, { recursive: true });
+  await Deno.mkdir(dir, { recursive: true });
 }
 
 /** True where something is there, links followed, of the kind that is asked for. */
 export function existsSync(path: string | URL, options: ExistsOptions = {}): boolean {
-  const found = node.statSync(path, { throwIfNoEntry: false });
-  return found !== undefined && isWanted(found, options);
+  try {
+    return isWanted(Deno.statSync(path), options);
+  } catch (error) {
+    return isAbsence(error);
+  }
 }
 
 /** True where something is there, links followed, of the kind that is asked for. */
 export async function exists(path: string | URL, options: ExistsOptions = {}): Promise<boolean> {
   try {
-    return isWanted(await node.promises.stat(path), options);
+    return isWanted(await Deno.stat(path), options);
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return false;
-    throw error;
+    return isAbsence(error);
   }
 }
 
@@ -66,9 +67,9 @@ export function* walkSync(root: string, options: WalkOptions = {}): IterableIter
   if (depth < 0) return;
   if ((options.includeDirs ?? true) && isIncluded(root, options)) yield entryOf(root);
   if (depth < 1 || isSkipped(root, options)) return;
-  for (const found of node.readdirSync(root, { withFileTypes: true })) {
+  for (const found of Deno.readDirSync(root)) {
     const path = join(root, found.name);
-    if (found.isDirectory()) yield* walkSync(path, { ...options, maxDepth: depth - 1 });
+    if (found.isDirectory) yield* walkSync(path, { ...options, maxDepth: depth - 1 });
     else if (isWantedKind(found, options) && isIncluded(path, options)) yield entryOf(path);
   }
 }
@@ -81,38 +82,62 @@ export async function* walk(root: string, options: WalkOptions = {}): AsyncItera
 /** Makes the directory where it is missing and removes everything in it. */
 export function emptyDirSync(dir: string): void {
   ensureDirSync(dir);
-  for (const name of node.readdirSync(dir)) node.rmSync(join(dir, name), { recursive: true, force: true });
+  for (const { name } of Deno.readDirSync(dir)) Deno.removeSync(join(dir, name), { recursive: true });
 }
 
 /** Makes the directory where it is missing and removes everything in it. */
 export async function emptyDir(dir: string): Promise<void> {
   await ensureDir(dir);
-  for (const name of await node.promises.readdir(dir)) {
-    await node.promises.rm(join(dir, name), { recursive: true, force: true });
-  }
+  for await (const { name } of Deno.readDir(dir)) await Deno.remove(join(dir, name), { recursive: true });
 }
 
 /** Copies a file, a link as a link, or a whole directory. */
 export function copySync(from: string, to: string, options: CopyOptions = {}): void {
-  node.cpSync(from, to, copyOptions(options));
+  const found = Deno.lstatSync(from);
+  const there = lstatOrNull(to);
+  if (there !== null && options.overwrite !== true) {
+    throw new Deno.errors.AlreadyExists(`copy: "${to}" is there already`);
+  }
+  if (found.isDirectory) {
+    ensureDirSync(to);
+    for (const { name } of Deno.readDirSync(from)) copySync(join(from, name), join(to, name), options);
+  } else {
+    if (there !== null) Deno.removeSync(to);
+    if (found.isSymlink) Deno.symlinkSync(Deno.readLinkSync(from), to);
+    else Deno.copyFileSync(from, to);
+  }
+  if (options.preserveTimestamps === true && !found.isSymlink && found.atime !== null && found.mtime !== null) {
+    Deno.utimeSync(to, found.atime, found.mtime);
+  }
 }
 
 /** Copies a file, a link as a link, or a whole directory. */
 export async function copy(from: string, to: string, options: CopyOptions = {}): Promise<void> {
-  await node.promises.cp(from, to, copyOptions(options));
+  await Promise.resolve();
+  copySync(from, to, options);
 }
 
-function copyOptions(options: CopyOptions): node.CopySyncOptions {
-  const { overwrite = false, preserveTimestamps = false } = options;
-  return { recursive: true, verbatimSymlinks: true, force: overwrite, errorOnExist: !overwrite, preserveTimestamps };
+function lstatOrNull(path: string): Deno.FileInfo | null {
+  try {
+    return Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
 }
 
-function isWanted(found: node.Stats, options: ExistsOptions): boolean {
-  return (options.isFile !== true || found.isFile()) && (options.isDirectory !== true || found.isDirectory());
+/** False for what is not there; any other error is one. */
+function isAbsence(error: unknown): false {
+  if (error instanceof Deno.errors.NotFound) return false;
+  throw error;
 }
 
-function isWantedKind(found: node.Dirent, options: WalkOptions): boolean {
-  return found.isSymbolicLink() ? options.includeSymlinks ?? true : options.includeFiles ?? true;
+function isWanted(found: Deno.FileInfo, options: ExistsOptions): boolean {
+  return (options.isFile !== true || found.isFile) && (options.isDirectory !== true || found.isDirectory);
+}
+
+function isWantedKind(found: Deno.DirEntry, options: WalkOptions): boolean {
+  return found.isSymlink ? options.includeSymlinks ?? true : options.includeFiles ?? true;
 }
 
 function isIncluded(path: string, options: WalkOptions): boolean {
@@ -127,12 +152,6 @@ function isSkipped(path: string, options: WalkOptions): boolean {
 
 function entryOf(path: string): WalkEntry {
   const normal = normalize(path);
-  const found = node.lstatSync(normal);
-  return {
-    path: normal,
-    name: basename(normal),
-    isFile: found.isFile(),
-    isDirectory: found.isDirectory(),
-    isSymlink: found.isSymbolicLink(),
-  };
+  const { isFile, isDirectory, isSymlink } = Deno.lstatSync(normal);
+  return { path: normal, name: basename(normal), isFile, isDirectory, isSymlink };
 }

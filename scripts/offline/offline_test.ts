@@ -79,6 +79,61 @@ Deno.test("parseArgs collects, negates, defaults and reports what it does not kn
   assertEquals(unknown, ["--what"]);
 });
 
+Deno.test("paths are taken apart and put together as node does it", async () => {
+  const { posix } = await import("node:path");
+  const paths = [
+    "",
+    ".",
+    "/",
+
+    "a",
+    "a/",
+    "/a",
+    "/a/b/",
+    "../a/./b/..",
+    "a/../..",
+    "/..",
+    "./",
+    "a.b/c.d.e",
+    ".x",
+    "/a/b/c/../..",
+  ];
+  for (const path of paths) {
+    for (const name of ["normalize", "dirname", "basename", "extname", "resolve", "isAbsolute"] as const) {
+      // The one difference that the standard package has to node: the root's name is the root.
+      const expected = name === "basename" && /^\/+$/.test(path) ? "/" : posix[name](path);
+      assertEquals(standInPath[name](path), expected, `${name}("${path}")`);
+    }
+    for (const other of paths) {
+      assertEquals(standInPath.join(path, other), posix.join(path, other), `join("${path}", "${other}")`);
+      assertEquals(standInPath.relative(path, other), posix.relative(path, other), `relative("${path}", "${other}")`);
+      assertEquals(standInPath.resolve(path, other), posix.resolve(path, other), `resolve("${path}", "${other}")`);
+    }
+  }
+  const odd = "/a b/%20/ü?#x";
+  assertEquals(standInPath.fromFileUrl(standInPath.toFileUrl(odd)), odd);
+  assertEquals(standInPath.basename("a.tar.gz", ".gz"), "a.tar");
+});
+
+Deno.test("directories are made, walked, copied and emptied", async () => {
+  const dir = Deno.makeTempDirSync();
+  try {
+    await standInFs.ensureDir(join(dir, "a/b"));
+    Deno.writeTextFileSync(join(dir, "a/b/f.ts"), "x");
+    Deno.symlinkSync("f.ts", join(dir, "a/b/link"));
+    standInFs.copySync(join(dir, "a"), join(dir, "c"));
+    const found = [...standInFs.walkSync(dir)].map(({ path }) => standInPath.relative(dir, path)).sort();
+    assertEquals(found, ["", "a", "a/b", "a/b/f.ts", "a/b/link", "c", "c/b", "c/b/f.ts", "c/b/link"]);
+    assertEquals(Deno.readLinkSync(join(dir, "c/b/link")), "f.ts");
+    assertThrows(() => standInFs.copySync(join(dir, "a"), join(dir, "c")), Deno.errors.AlreadyExists);
+    await standInFs.emptyDir(join(dir, "a"));
+    assertEquals(await standInFs.exists(join(dir, "a/b")), false);
+    assertEquals(standInFs.existsSync(join(dir, "c/b/f.ts"), { isDirectory: true }), false);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
+
 Deno.test("assertions fail when they should", async () => {
   const { AssertionError } = standInAssert;
   assertThrows(() => standInAssert.assertEquals({ a: 1 } as object, { a: 1, b: undefined }), AssertionError);
