@@ -28,7 +28,7 @@ export const COMMANDS: readonly Command[] = [
       ["paddock run rootfs.tar.gz", "what the image would run, or sh"],
       ["paddock run -it host bash", "a shell in a throw-away copy of this host"],
       [
-        "paddock run --memory 100m --swap 0 -v ./data:/data:ro web.tar sh -c 'ls /data'",
+        "paddock run --memory 100m --swap 0 -v ./data:/data:ro web.tar ls /data",
         "limits, and a read-only mount",
       ],
       ["paddock run --name web --network host ./rootfs httpd -f", "a named container, on the host's network"],

@@ -35,7 +35,7 @@ function formatBash(): string {
     "# bash completion for paddock",
     "_paddock() {",
     '  local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" verb="" flags="" i',
-    '  for ((i = 1; i < COMP_CWORD; i++)); do case "${COMP_WORDS[i]}" in -*) ;; *) verb="${COMP_WORDS[i]}"; break ;; esac; done',
+    '  for ((i = 1; i < COMP_CWORD; i++)); do case "${COMP_WORDS[i]}" in --root | --data-root) ((i++)) ;; -*) ;; *) verb="${COMP_WORDS[i]}"; break ;; esac; done',
     '  case "$before" in',
     ...values,
     "  esac",
