@@ -1,0 +1,90 @@
+/**
+ * From an archive to a directory of files: reads, unpacks, hashes and makes, in one pass and in bounded memory.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { PaddockError } from "../base/errors.ts";
+import { checkLimit, DEFAULT_LIMITS, type ExtractLimits } from "./extract_limits.ts";
+import { type ImageArchive, ImageArchiveDetector, imageArchiveError } from "./magic.ts";
+import type { ArchiveSource } from "./source.ts";
+import { TarReader } from "./tar_reader.ts";
+import { type ExtractCounts, TreeExtractor } from "./tree_extractor.ts";
+
+/** How far an import is; called after each chunk of up to 1 MiB. */
+export type OnProgress = (bytesRead: number, total: number | undefined) => void;
+
+/** What an extraction may be given. */
+export interface ExtractOptions {
+  readonly limits?: ExtractLimits;
+  readonly onProgress?: OnProgress;
+}
+
+/** What an extraction tells. */
+export interface ExtractResult extends Readonly<ExtractCounts> {
+  /** `sha256:HEX` of the unpacked archive, as OCI image configs have it in `rootfs.diff_ids`. */
+  readonly diffId: string;
+  /** Bytes of the unpacked archive. */
+  readonly unpackedBytes: number;
+  /** What could not be kept and does no harm, for the user to read. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Extracts an archive into an empty directory.
+ *
+ * @param root descriptor of the directory; stays the caller's. On failure it holds what was made so far.
+ * @throws PaddockError for a damaged, hostile or wrong archive and for what the filesystem refuses.
+ */
+export async function extractArchive(
+  source: ArchiveSource,
+  root: number,
+  options: ExtractOptions = {},
+): Promise<ExtractResult> {
+  const limits = options.limits ?? DEFAULT_LIMITS;
+  using extractor = new TreeExtractor(root, limits);
+  const detector = new ImageArchiveDetector();
+  const hash = createHash("sha256");
+  let unpackedBytes = 0;
+  const reader = new TarReader({
+    entry: (entry) => {
+      if (detector.observe(entry)) throw imageArchiveError(source.name, undefined);
+      extractor.entry(entry);
+    },
+    data: (bytes, offset) => extractor.data(bytes, offset),
+    end: () => extractor.end(),
+  });
+  for await (const chunk of source.chunks()) {
+    hash.update(chunk);
+    unpackedBytes += chunk.length;
+    if (unpackedBytes > limits.ratioFrom) {
+      checkLimit("times its packed size", Math.ceil(unpackedBytes / source.bytesRead), limits.ratio);
+    }
+    reader.push(chunk);
+    options.onProgress?.(source.bytesRead, source.size);
+  }
+  reader.end();
+  requireComplete(source, reader, detector.conclude(), extractor.counts);
+  extractor.finish();
+  return { diffId: `sha256:${hash.digest("hex")}`, unpackedBytes, warnings: extractor.warnings, ...extractor.counts };
+}
+
+function requireComplete(
+  source: ArchiveSource,
+  reader: TarReader,
+  image: ImageArchive | undefined,
+  counts: Readonly<ExtractCounts>,
+): void {
+  if (image !== undefined) throw imageArchiveError(source.name, image);
+  // Nothing tells a zstd file cut between two blocks from a whole one, but that its archive has no end.
+  if (source.format === "zstd" && !reader.hasEndMark) {
+    throw new PaddockError(`"${source.name}": damaged zstd data: it ends too early`, {
+      hint: "copy or make the file again",
+    });
+  }
+  if (counts.entries === 0) {
+    throw new PaddockError(`"${source.name}" is an archive of nothing`, {
+      hint: "make it again with: docker export CONTAINER > FILE",
+    });
+  }
+}

@@ -1,0 +1,353 @@
+/**
+ * Makes the files of an archive below an open directory, and never outside it.
+ *
+ * Every path is split here; `..` is refused. The directory of an entry is opened in-root (lib/kernel/in_root.ts): symlinks
+ * on the way lead inside the tree or nowhere. The last component is made by calls that never follow a symlink
+ * (mkdirat, O_EXCL, symlinkat, linkat, mknodat); whatever is in its place is removed first, as GNU tar does. Hard links
+ * are made to the name itself, found in-root as well.
+ *
+ * Order for one file: data, owner, mode (chown clears setuid), attributes (chown clears capabilities), times. Times of
+ * directories come at the very end, as everything made inside changes them.
+ *
+ * @module
+ */
+import { type ByteString, decodeText, quoteName, toCBytes } from "../base/byte_string.ts";
+import { PaddockError } from "../base/errors.ts";
+import * as calls from "../kernel/file_calls.ts";
+import { AT, check, E, encodeDevice, encodeTimes, O, procPath, S, statAt, statFd, writeAll } from "../kernel/fs.ts";
+import { tryOpenInRoot } from "../kernel/in_root.ts";
+import { KernelError } from "../kernel/syscall.ts";
+import { checkLimit, DEFAULT_LIMITS, type ExtractLimits } from "./extract_limits.ts";
+import { ParentCache } from "./parent_cache.ts";
+import type { TarEntry, TarSink } from "./tar_reader.ts";
+
+/** What was made. */
+export interface ExtractCounts {
+  entries: number;
+  /** Bytes of file data, holes not counted. */
+  bytes: number;
+}
+
+const S_ISGID = 0o2000;
+
+interface DirectoryTimes {
+  readonly sec: number;
+  readonly nsec: number;
+}
+
+/** The sink of a TarReader that makes what it is told of. Dispose of it to close its descriptors. */
+export class TreeExtractor implements TarSink, Disposable {
+  readonly counts: ExtractCounts = { entries: 0, bytes: 0 };
+  /** What could not be kept and does no harm: attributes that the filesystem does not take. At most ten lines. */
+  readonly warnings: string[] = [];
+  readonly #root: number;
+  readonly #limits: ExtractLimits;
+  readonly #parents: ParentCache;
+  readonly #directories = new Map<ByteString, DirectoryTimes>();
+  readonly #times = new Uint8Array(32);
+  #entry: TarEntry | undefined;
+  #file = -1;
+  readonly #madeByRoot = Deno.uid() === 0 && Deno.gid() === 0;
+  readonly #notPlain: number;
+  #hasSetgid: boolean;
+
+  /** @param root descriptor of an empty directory; stays the caller's. */
+  constructor(root: number, limits: ExtractLimits = DEFAULT_LIMITS) {
+    this.#root = root;
+    this.#limits = limits;
+    this.#parents = new ParentCache(root);
+    this.#notPlain = 0o7000 | Deno.umask();
+    this.#hasSetgid = (statFd(root, "the new directory").mode & S_ISGID) !== 0;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#file >= 0) calls.close(this.#file);
+    this.#file = -1;
+    this.#parents[Symbol.dispose]();
+  }
+
+  entry(entry: TarEntry): void {
+    checkLimit("entries", ++this.counts.entries, this.#limits.entries);
+    this.#entry = entry;
+    this.#parents.settle();
+    const parts = splitPath(entry.path, entry.path, this.#limits);
+    try {
+      this.#make(entry, parts);
+    } catch (error) {
+      throw explain(error, entry.path);
+    }
+  }
+
+  data(bytes: Uint8Array<ArrayBuffer>, offset: number): void {
+    this.counts.bytes += bytes.length;
+    checkLimit("bytes of files", this.counts.bytes, this.#limits.bytes);
+    try {
+      // Without holes the descriptor stands where the data belongs.
+      writeAll(this.#file, bytes, "its data", this.#entry!.sparse ? offset : undefined);
+    } catch (error) {
+      throw explain(error, this.#entry!.path);
+    }
+  }
+
+  end(): void {
+    if (this.#file < 0) return;
+    try {
+      this.#finishFile(this.#entry!);
+    } catch (error) {
+      throw explain(error, this.#entry!.path);
+    } finally {
+      calls.close(this.#file);
+      this.#file = -1;
+    }
+  }
+
+  /** Sets the times of all directories; called once, after the last entry. */
+  finish(): void {
+    for (const [path, { sec, nsec }] of this.#directories) {
+      const fd = tryOpenInRoot(this.#root, path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+      // Something else took its place later in the archive.
+      if (fd === -E.NOENT || fd === -E.NOTDIR || fd === -E.LOOP) continue;
+      check(quoteName(path), "openat2", fd);
+      const result = calls.utimensat(fd, null, encodeTimes(sec, nsec, this.#times), 0);
+      calls.close(fd);
+      check(quoteName(path), "utimensat", result);
+    }
+  }
+
+  #make(entry: TarEntry, parts: ByteString[]): void {
+    const name = parts.pop();
+    if (name === undefined) {
+      if (entry.type !== "directory") {
+        throw refusal(entry.path, "stands for the root directory itself and is no directory");
+      }
+      this.#applyToDirectory(entry, "");
+      return;
+    }
+    const parentPath = parts.join("/");
+    const parent = this.#parents.open(parentPath);
+    const cName = toCBytes(name);
+    switch (entry.type) {
+      case "directory":
+        return this.#makeDirectory(entry, parent, cName, parentPath === "" ? name : `${parentPath}/${name}`);
+      case "file":
+        return this.#makeFile(entry, parent, cName);
+      case "symlink":
+        return this.#makeSymlink(entry, parent, name, cName);
+      case "hardlink":
+        return this.#makeHardLink(entry, parent, name, cName);
+      default:
+        return this.#makeNode(entry, parent, name, cName);
+    }
+  }
+
+  #makeDirectory(entry: TarEntry, parent: number, name: calls.CName, path: ByteString): void {
+    let result = calls.mkdirat(parent, name, 0o700);
+    if (result === -E.EXIST) {
+      // A directory that is there stays and takes the new owner, mode and times; anything else gives way.
+      const fd = calls.openat(parent, name, O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC);
+      if (fd >= 0) {
+        calls.close(fd);
+        result = 0;
+      } else {
+        this.#remove(parent, name);
+        result = calls.mkdirat(parent, name, 0o700);
+      }
+    }
+    check(quoteName(entry.path), "mkdirat", result);
+    this.#applyToDirectory(entry, path);
+  }
+
+  #applyToDirectory(entry: TarEntry, path: ByteString): void {
+    const what = quoteName(entry.path);
+    const fd = check(what, "openat2", tryOpenInRoot(this.#root, path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW));
+    try {
+      check(what, "fchown", calls.fchown(fd, entry.uid, entry.gid));
+      check(what, "fchmod", calls.fchmod(fd, entry.mode));
+      this.#hasSetgid ||= (entry.mode & S_ISGID) !== 0;
+      for (const { name, value } of entry.xattrs) {
+        this.#settleXattr(entry, name, isRefused(name) ? 0 : calls.fsetxattr(fd, toCBytes(name), value));
+      }
+    } finally {
+      calls.close(fd);
+    }
+    this.#directories.set(path, { sec: entry.mtimeSec, nsec: entry.mtimeNsec });
+  }
+
+  #makeFile(entry: TarEntry, parent: number, name: calls.CName): void {
+    const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW | O.CLOEXEC;
+    const mode = this.#isPlain(entry) ? entry.mode : 0o600;
+    let fd = calls.openat(parent, name, flags, mode);
+    if (fd === -E.EXIST) {
+      this.#remove(parent, name);
+      fd = calls.openat(parent, name, flags, mode);
+    }
+    ensure(entry.path, "openat", fd);
+    this.#file = fd;
+  }
+
+  /**
+   * Will the file be made with its owner and mode right at once? That saves two calls for most files: root's, without
+   * special bits or ones that the umask takes away, in a tree where no directory hands on its group.
+   */
+  #isPlain(entry: TarEntry): boolean {
+    return this.#madeByRoot && !this.#hasSetgid && entry.uid === 0 && entry.gid === 0 &&
+      (entry.mode & this.#notPlain) === 0;
+  }
+
+  #finishFile(entry: TarEntry): void {
+    const fd = this.#file;
+    const what = entry.path;
+    if (entry.sparse) ensure(what, "ftruncate", calls.ftruncate(fd, entry.size));
+    if (!this.#isPlain(entry)) {
+      ensure(what, "fchown", calls.fchown(fd, entry.uid, entry.gid));
+      ensure(what, "fchmod", calls.fchmod(fd, entry.mode));
+    }
+    for (const { name, value } of entry.xattrs) {
+      this.#settleXattr(entry, name, isRefused(name) ? 0 : calls.fsetxattr(fd, toCBytes(name), value));
+    }
+    ensure(what, "utimensat", calls.utimensat(fd, null, this.#encodeTimes(entry), 0));
+  }
+
+  #makeSymlink(entry: TarEntry, parent: number, name: ByteString, cName: calls.CName): void {
+    if (entry.linkPath === "" || entry.linkPath.includes("\0")) throw refusal(entry.path, "is a symlink to nothing");
+    const target = toCBytes(entry.linkPath);
+    this.#replace(parent, cName, entry, "symlinkat", () => calls.symlinkat(target, parent, cName));
+    this.#applyToNode(entry, parent, name, cName);
+  }
+
+  #makeHardLink(entry: TarEntry, parent: number, name: ByteString, cName: calls.CName): void {
+    const parts = splitPath(entry.linkPath, entry.path, this.#limits);
+    const targetName = parts.pop();
+    if (targetName === undefined) throw refusal(entry.path, "is a hard link to the root directory");
+    const targetParent = this.#parents.find(parts.join("/"));
+    const target = toCBytes(targetName);
+    const link = (): number => targetParent < 0 ? targetParent : calls.linkat(targetParent, target, parent, cName, 0);
+    let result = link();
+    if (result === -E.EXIST) {
+      const there = statAt(parent, name);
+      const wanted = statAt(targetParent, targetName);
+      if (wanted !== undefined && there?.ino === wanted.ino && there.dev === wanted.dev) return;
+      this.#remove(parent, cName);
+      result = link();
+    }
+    if (result === -E.NOENT || result === -E.NOTDIR) {
+      throw refusal(
+        entry.path,
+        `is a hard link to ${quoteName(entry.linkPath)}, which is not in the archive before it`,
+      );
+    }
+    check(quoteName(entry.path), "linkat", result);
+  }
+
+  #makeNode(entry: TarEntry, parent: number, name: ByteString, cName: calls.CName): void {
+    const type = entry.type === "fifo" ? S.IFIFO : entry.type === "block" ? S.IFBLK : S.IFCHR;
+    const { devMajor, devMinor } = entry;
+    if (devMajor < 0 || devMajor > 0xfff || devMinor < 0 || devMinor > 0xfffff) {
+      throw refusal(entry.path, `has a device number out of range: ${devMajor}:${devMinor}`);
+    }
+    const device = entry.type === "fifo" ? 0 : encodeDevice(devMajor, devMinor);
+    this.#replace(parent, cName, entry, "mknodat", () => calls.mknodat(parent, cName, type | 0o600, device));
+    this.#applyToNode(entry, parent, name, cName);
+  }
+
+  /** Owner, mode, attributes and times of what has no descriptor: symlinks, devices, fifos. */
+  #applyToNode(entry: TarEntry, parent: number, name: ByteString, cName: calls.CName): void {
+    const what = entry.path;
+    ensure(what, "fchownat", calls.fchownat(parent, cName, entry.uid, entry.gid, AT.SYMLINK_NOFOLLOW));
+    // It was made a moment ago and is no symlink; a symlink has no mode of its own.
+    if (entry.type !== "symlink") ensure(what, "fchmodat", calls.fchmodat(parent, cName, entry.mode));
+    for (const xattr of entry.xattrs) {
+      if (isRefused(xattr.name)) continue;
+      const path = toCBytes(procPath(parent, name));
+      this.#settleXattr(entry, xattr.name, calls.lsetxattr(path, toCBytes(xattr.name), xattr.value));
+    }
+    const times = this.#encodeTimes(entry);
+    ensure(what, "utimensat", calls.utimensat(parent, cName, times, AT.SYMLINK_NOFOLLOW));
+  }
+
+  /** Makes a name, removing what has it already. */
+  #replace(parent: number, name: calls.CName, entry: TarEntry, call: string, make: () => number): void {
+    let result = make();
+    if (result === -E.EXIST) {
+      this.#remove(parent, name);
+      result = make();
+    }
+    ensure(entry.path, call, result);
+  }
+
+  /** Removes a name; a directory only when it is empty, as GNU tar does. */
+  #remove(parent: number, name: calls.CName): void {
+    const what = quoteName(this.#entry!.path);
+    // Descriptors that were kept may be of what goes, or have come through it.
+    this.#parents.clear();
+    let result = calls.unlinkat(parent, name, 0);
+    if (result === -E.ISDIR) result = calls.unlinkat(parent, name, AT.REMOVEDIR);
+    if (result === -E.NOTEMPTY) throw refusal(this.#entry!.path, "would replace a directory that is not empty");
+    check(what, "unlinkat", result);
+  }
+
+  /** A capability or label that is lost changes what the program may do: an error. Others are noted. */
+  #settleXattr(entry: TarEntry, name: ByteString, result: number): void {
+    if (isRefused(name)) return this.#warn(`${quoteName(entry.path)}: attribute ${quoteName(name)} left out`);
+    if (result >= 0) return;
+    if (name === "security.capability" || (result !== -E.OPNOTSUPP && result !== -E.PERM)) {
+      throw new KernelError(`setxattr ${decodeText(name)} on`, quoteName(entry.path), -result);
+    }
+    this.#warn(`${quoteName(entry.path)}: the filesystem does not take attribute ${quoteName(name)}`);
+  }
+
+  #warn(line: string): void {
+    if (this.warnings.length < 10) this.warnings.push(line);
+  }
+
+  #encodeTimes(entry: TarEntry): Uint8Array<ArrayBuffer> {
+    return encodeTimes(entry.mtimeSec, entry.mtimeNsec, this.#times);
+  }
+}
+
+/**
+ * The components of an entry's path. A leading "/" and "." are dropped, as tar does.
+ *
+ * @throws PaddockError for "..", a NUL, and what is beyond the limits.
+ */
+export function splitPath(path: ByteString, entry: ByteString, limits: ExtractLimits): ByteString[] {
+  if (path.includes("\0")) throw refusal(entry, "has a NUL byte in its name");
+  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+  if (parts.includes("..")) {
+    throw refusal(entry, path === entry ? 'leads out through ".."' : `is a link that leads out: ${quoteName(path)}`);
+  }
+  checkLimit("bytes in a path", path.length, limits.pathBytes);
+  checkLimit("directories in a path", parts.length, limits.depth);
+  if (parts.some((part) => part.length > 255)) throw refusal(entry, "has a name longer than 255 bytes");
+  return parts;
+}
+
+/** Of the overlay filesystem itself: from an archive they would hide or redirect files of other layers. */
+function isRefused(name: ByteString): boolean {
+  return name.startsWith("trusted.overlay.") || name.startsWith("user.overlay.");
+}
+
+function refusal(path: ByteString, why: string): PaddockError {
+  return new PaddockError(`archive: entry ${quoteName(path)} ${why}`, {
+    hint: "nothing of it was kept; use an archive as docker export writes it",
+  });
+}
+
+/** `check` for the calls made for every file: quotes the name only when there is something to say. */
+function ensure(path: ByteString, call: string, result: number): void {
+  if (result < 0) check(quoteName(path), call, result);
+}
+
+/** Says which entry a failed call was for. */
+function explain(error: unknown, path: ByteString): unknown {
+  if (!(error instanceof KernelError)) return error;
+  const hint = error.errno === E.NOSPC
+    ? "free some space, or keep the store elsewhere with --data-root"
+    : error.errno === E.PERM
+    ? "unpacking owners and devices needs root"
+    : undefined;
+  return new PaddockError(`extracting ${quoteName(path)}: ${error.message}`, {
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
