@@ -235,11 +235,12 @@ export const CHECKS: readonly Check[] = [
     id: "nftables",
     title: "nftables",
     group: "this host",
-    check: ({ exists, readText, facts: { release } }) => {
-      const lists = ["builtin", "dep"].map((list) => readText(`/lib/modules/${release}/modules.${list}`) ?? "");
-      return exists("/sys/module/nf_tables") || lists.some((list) => list.includes("/nf_tables.ko"))
-        ? ok("known to the kernel")
-        : warn("not seen; a network of the container's own cannot be forwarded", "modprobe nf_tables");
+    check: ({ nftables }) => {
+      if (nftables) return ok("known to the kernel");
+      return warn(
+        nftables === undefined ? "could not be asked for" : "the kernel has none: no network of a container's own",
+        "modprobe nf_tables",
+      );
     },
   },
   {

@@ -20,10 +20,11 @@ function examine(overrides: Partial<Examined> = {}, files: Readonly<Record<strin
   return {
     facts: exampleFacts(),
     readText: (path) => all[path],
-    exists: (path) => path.startsWith("/proc/self/ns/") || path in all || path === "/sys/module/nf_tables",
+    exists: (path) => path.startsWith("/proc/self/ns/") || path in all,
     stateRoot: { path: "/run/paddock", exists: true, fault: undefined, free: 2 ** 30 },
     dataRoot: { path: "/var/lib/paddock", exists: true, fault: undefined, free: 2 ** 40 },
     overlayTrial: { works: true, detail: "mounted" },
+    nftables: true,
     leftovers: [],
     runtime: { deno: "2.9.6", glibc: "2.36" },
     ...overrides,

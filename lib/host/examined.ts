@@ -42,6 +42,8 @@ export interface Examined {
   readonly dataRoot: Place;
   /** What came of mounting a small overlay where the data are; `undefined` where that could not be tried. */
   readonly overlayTrial: { readonly works: boolean; readonly detail: string } | undefined;
+  /** True where the kernel has nftables; `undefined` where it could not be asked. */
+  readonly nftables: boolean | undefined;
   /** What dead containers left, one line each. */
   readonly leftovers: readonly string[];
   readonly runtime: { readonly deno: string; readonly glibc: string | undefined };

@@ -42,12 +42,17 @@ export interface SeenContainer {
   readonly id: string;
   readonly directory: string;
   readonly status: Status;
-  /** Absent while it is being created, and where its maker died before it could write one. */
+  /** Absent while it is being created, where its maker died before it could write one, and of compiled launchers. */
   readonly record: ContainerRecord | undefined;
+  /** Its first process as the host counts, while it runs. */
+  readonly pid: number | undefined;
 }
 
 /** The name of the record's file. */
 export const RECORD_FILE = "state.json";
+
+/** The name of the file with the process id of the container's first process. */
+export const PID_FILE = "pid";
 
 /**
  * Makes a container's directory and takes its lock. Where a dead container has the id, `reclaim` is asked to remove it
@@ -126,7 +131,7 @@ export function seeContainer(roots: Roots, id: string): SeenContainer | undefine
   const locked = isLocked(directory);
   const record = readRecord(directory) ?? readKeptRecord(roots.dataRoot, id);
   if (record === undefined && !locked && !isThere(directory)) return undefined;
-  return { id, directory, status: deriveStatus(locked, record), record };
+  return { id, directory, status: deriveStatus(locked, record), record, pid: locked ? readPid(directory) : undefined };
 }
 
 /**
@@ -136,8 +141,13 @@ export function seeContainer(roots: Roots, id: string): SeenContainer | undefine
  */
 export function adoptContainer(roots: Roots, id: string): OwnedContainer | "held" | "gone" {
   ensurePrivateDirectory(roots.root);
-  const directory = `${roots.root}/${id}`;
-  makeDirectory(directory);
+  makeDirectory(`${roots.root}/${id}`);
+  return takeContainer(roots.root, id);
+}
+
+/** As `adoptContainer`, of a state directory that was seen just now. */
+export function takeContainer(root: string, id: string): OwnedContainer | "held" | "gone" {
+  const directory = `${root}/${id}`;
   const lock = tryLock(directory, false);
   return typeof lock === "object" ? own(id, directory, lock) : lock;
 }
@@ -151,6 +161,13 @@ export function readRecord(directory: string): ContainerRecord | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The launcher writes it in digits when the container's first process is there. */
+function readPid(directory: string): number | undefined {
+  const path = `${directory}/${PID_FILE}`;
+  const pid = isThere(path) ? parseInt(Deno.readTextFileSync(path), 10) : 0;
+  return pid > 0 ? pid : undefined;
 }
 
 /** Puts a file in place of the one before in one step, readable by its owner alone. */

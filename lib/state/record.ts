@@ -26,8 +26,6 @@ export interface ContainerRecord {
   readonly keep: boolean;
   /** The launcher's process: the container's parent. Only to be believed while the lock is held. */
   readonly launcherPid?: number;
-  /** The container's first process, as the host counts. Only to be believed while the lock is held. */
-  readonly pid?: number;
   readonly exit?: ContainerExit;
 }
 
@@ -83,7 +81,6 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["cgroupPaths", (value) => isTexts(value) && (value as string[]).every(isPath)],
   ["keep", (value) => typeof value === "boolean"],
   ["launcherPid", isPid, "optional"],
-  ["pid", isPid, "optional"],
   ["exit", isExit, "optional"],
 ];
 

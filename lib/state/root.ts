@@ -39,6 +39,12 @@ export function ensurePrivateDirectory(path: string): boolean {
   });
 }
 
+/** Why an existing directory is not to be trusted with state; `undefined` where it is, or where there is none. */
+export function findPrivateFault(path: string): string | undefined {
+  const seen = inspect(path);
+  return seen === undefined ? undefined : findFault(seen, syscall("geteuid"));
+}
+
 /** What matters of a directory. */
 export interface DirectoryFacts {
   readonly mode: number;
