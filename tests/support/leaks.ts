@@ -1,0 +1,118 @@
+/**
+ * What a container could leave on its host: a picture before, a picture after, and the difference.
+ *
+ *     await expectNoLeaks(paddock, async () => { … });
+ *
+ * @module
+ */
+import { walkSync } from "@std/fs";
+import { assertEquals } from "@std/assert";
+
+/** Where paddock under test keeps its things; `Paddock` is one. */
+export interface Places {
+  readonly root: string;
+  readonly dataRoot: string;
+}
+
+/** Everything of the host that a container may have made, as sorted lines. */
+export type Picture = Readonly<Record<Kind, readonly string[]>>;
+
+type Kind = "mounts" | "cgroups" | "processes" | "namespaces" | "state" | "data" | "temporary" | "descriptors";
+
+/** Looks at the host. */
+export function takePicture(places: Places): Picture {
+  return {
+    mounts: readLines("/proc/self/mountinfo").map(describeMount).sort(),
+    cgroups: listCgroups(),
+    processes: listProcesses(),
+    namespaces: ["/run/netns", "/var/run/netns"].flatMap(listNames).sort(),
+    state: listNames(places.root),
+    // Unpacked layers stay on purpose.
+    data: ["containers", "tmp"].flatMap((name) => listNames(`${places.dataRoot}/${name}`)),
+    temporary: ["/tmp", "/run"].flatMap(listNames).filter((name) => /paddock/.test(name)).sort(),
+    descriptors: listDescriptors(),
+  };
+}
+
+/** What is in the second picture and was not in the first; none where nothing was left. */
+export function comparePictures(before: Picture, after: Picture): string[] {
+  return (Object.keys(after) as Kind[]).flatMap((kind) => {
+    const known = new Map<string, number>();
+    for (const line of before[kind]) known.set(line, (known.get(line) ?? 0) + 1);
+    return after[kind].filter((line) => {
+      const left = known.get(line) ?? 0;
+      known.set(line, left - 1);
+      return left <= 0;
+    }).map((line) => `${kind}: ${line}`);
+  });
+}
+
+/** Runs something and fails if it leaves anything on the host. */
+export async function expectNoLeaks(places: Places, action: () => Promise<void>): Promise<void> {
+  const before = takePicture(places);
+  await action();
+  assertEquals(await waitForNothing(before, places), []);
+}
+
+/** The kernel removes some things (a namespace, a zombie) a moment after the last process is gone: two seconds. */
+async function waitForNothing(before: Picture, places: Places): Promise<string[]> {
+  for (let tries = 0;; tries++) {
+    const left = comparePictures(before, takePicture(places));
+    if (left.length === 0 || tries === 20) return left;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
+
+/** Without the mount's number, which tells nothing. */
+function describeMount(line: string): string {
+  const [, , device, root, target] = line.split(" ");
+  return `${target} (${device} ${root})`;
+}
+
+function listCgroups(): string[] {
+  const roots = readLines("/proc/mounts").map((line) => line.split(" "))
+    .filter(([, , type]) => type === "cgroup" || type === "cgroup2").map(([, target]) => target!);
+  return [...new Set(roots)].flatMap((root) => {
+    try {
+      return [...walkSync(root, { includeFiles: false, includeSymlinks: false })].map(({ path }) => path)
+        .filter((path) => /\/paddock\/./.test(path));
+    } catch (error) {
+      // A cgroup that goes while we walk: the next picture tells.
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  }).sort();
+}
+
+/** Launchers call themselves `paddock: NAME`; zombies count. */
+function listProcesses(): string[] {
+  return listNames("/proc").filter((name) => /^\d+$/.test(name))
+    .map((pid) => readLines(`/proc/${pid}/comm`)[0] ?? "")
+    .filter((name) => name.startsWith("paddock:")).sort();
+}
+
+function listDescriptors(): string[] {
+  return listNames("/proc/self/fd").flatMap((fd) => {
+    try {
+      return [Deno.readLinkSync(`/proc/self/fd/${fd}`).replace(/:\[\d+\]$/, "")];
+    } catch {
+      return [];
+    }
+  }).filter((target) => !/^\/proc\/\d+\/fd/.test(target)).sort();
+}
+
+function listNames(directory: string): string[] {
+  try {
+    return [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
+  } catch {
+    return [];
+  }
+}
+
+function readLines(path: string): string[] {
+  try {
+    return Deno.readTextFileSync(path).trimEnd().split("\n");
+  } catch {
+    return [];
+  }
+}
