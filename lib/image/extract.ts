@@ -54,19 +54,30 @@ export async function extractArchive(
     data: (bytes, offset) => extractor.data(bytes, offset),
     end: () => extractor.end(),
   });
-  for await (const chunk of source.chunks()) {
-    hash.update(chunk);
-    unpackedBytes += chunk.length;
-    if (unpackedBytes > limits.ratioFrom) {
-      checkLimit("times its packed size", Math.ceil(unpackedBytes / source.bytesRead), limits.ratio);
+  try {
+    for await (const chunk of source.chunks()) {
+      hash.update(chunk);
+      unpackedBytes += chunk.length;
+      if (unpackedBytes > limits.ratioFrom) {
+        checkLimit("times its packed size", Math.ceil(unpackedBytes / source.bytesRead), limits.ratio);
+      }
+      reader.push(chunk);
+      options.onProgress?.(source.bytesRead, source.size);
     }
-    reader.push(chunk);
-    options.onProgress?.(source.bytesRead, source.size);
+    reader.end();
+  } catch (error) {
+    throw nameArchive(error, source.name);
   }
-  reader.end();
   requireComplete(source, reader, detector.conclude(), extractor.counts);
   extractor.finish();
   return { diffId: `sha256:${hash.digest("hex")}`, unpackedBytes, warnings: extractor.warnings, ...extractor.counts };
+}
+
+/** The stages below know the archive as "archive"; the user knows it by its name. */
+function nameArchive(error: unknown, name: string): unknown {
+  if (!(error instanceof PaddockError) || !error.message.startsWith("archive: ")) return error;
+  const hint = error.hint === undefined ? {} : { hint: error.hint };
+  return new PaddockError(`"${name}": ${error.message.slice(9)}`, { cause: error, ...hint });
 }
 
 function requireComplete(

@@ -35,6 +35,8 @@ export interface ArchiveSource extends Disposable {
   readonly bytesRead: number;
   /** "tar" where nothing is packed; told when the first chunk is read. */
   readonly format: ReadableFormat | undefined;
+  /** Was the file written to since it was opened? */
+  hasChanged(): boolean;
   /**
    * The unpacked bytes. A chunk is valid until the next one is asked for.
    *
@@ -88,6 +90,13 @@ class FileSource implements ArchiveSource {
 
   [Symbol.dispose](): void {
     this.#fd.close();
+  }
+
+  hasChanged(): boolean {
+    if (!this.isRegular) return false;
+    const now = statFd(this.#fd.number, this.name);
+    const { size, mtimeSec, mtimeNsec } = this.stat;
+    return now.size !== size || now.mtimeSec !== mtimeSec || now.mtimeNsec !== mtimeNsec;
   }
 
   async *chunks(): AsyncGenerator<Bytes, void, void> {

@@ -1,0 +1,46 @@
+/**
+ * `layer.json`: what the store knows of a layer. Pure.
+ *
+ * @module
+ */
+
+/** Facts of a layer. */
+export interface LayerRecord {
+  /** `sha256:HEX` of the unpacked archive. */
+  readonly diffId: string;
+  /** Bytes of file data. */
+  readonly bytes: number;
+  readonly entries: number;
+  /** Bytes of the unpacked archive. */
+  readonly unpackedBytes: number;
+  /** The file as the user named it. */
+  readonly source: string;
+  /** ISO 8601. */
+  readonly created: string;
+  /** Is there a directory of missing mount points? */
+  readonly hasInit: boolean;
+  /** Is it known to be on disk, whatever happens to the power? */
+  readonly durable: boolean;
+  /** `/proc/sys/kernel/random/boot_id` of when it was made. */
+  readonly bootId: string;
+}
+
+const NUMBERS = ["bytes", "entries", "unpackedBytes"] as const;
+const STRINGS = ["source", "created", "bootId"] as const;
+const FLAGS = ["hasInit", "durable"] as const;
+
+/** Reads a record; `undefined` for anything that is not one of this layer, as after a power loss. */
+export function parseLayerRecord(text: string, diffId: string): LayerRecord | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  const record = value as Record<string, unknown>;
+  const isRecord = NUMBERS.every((key) => typeof record[key] === "number") &&
+    STRINGS.every((key) => typeof record[key] === "string") &&
+    FLAGS.every((key) => typeof record[key] === "boolean");
+  return isRecord && record.diffId === diffId ? value as LayerRecord : undefined;
+}

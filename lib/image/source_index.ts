@@ -1,0 +1,72 @@
+/**
+ * Remembers which layer a file holds, so that a second run need not read it: one small file for each, by device and inode.
+ *
+ * The file is its own lock: whoever imports holds it, others wait and then find the answer. It is written in place under
+ * that lock; cut short by a crash it is no JSON, which reads as "not known".
+ *
+ * @module
+ */
+import { Fd } from "../kernel/fd.ts";
+import * as calls from "../kernel/file_calls.ts";
+import { check, type FileStat, LOCK, lockFd, O, readWhole, statAt, statFd, toCText, writeAll } from "../kernel/fs.ts";
+
+/** An index file, locked until it is disposed of. */
+export class SourceIndex implements Disposable {
+  private constructor(private readonly layers: number, private readonly path: string, private readonly file: Fd) {}
+
+  /**
+   * Opens the file of a source and waits for its lock.
+   *
+   * @param layers descriptor of the store's `layers` directory.
+   * @throws KernelError
+   */
+  static open(layers: number, source: FileStat): SourceIndex {
+    const path = `sources/${source.dev.replace(":", "_")}-${source.ino}`;
+    for (;;) {
+      const flags = O.RDWR | O.CREAT | O.NOFOLLOW | O.CLOEXEC;
+      const file = new Fd(check(`"${path}"`, "openat", calls.openat(layers, toCText(path), flags, 0o600)));
+      lockFd(file.number, LOCK.EX);
+      // While we waited it may have been removed: then the lock that we got guards nothing.
+      if (statAt(layers, path)?.ino === statFd(file.number).ino) return new SourceIndex(layers, path, file);
+      file.close();
+    }
+  }
+
+  /** The layer that this very version of the source holds. */
+  read(source: FileStat): string | undefined {
+    try {
+      const known: unknown = JSON.parse(new TextDecoder().decode(readWhole(this.file.number, 4096)));
+      if (typeof known !== "object" || known === null || !("version" in known) || !("diffId" in known)) {
+        return undefined;
+      }
+      return known.version === describeVersion(source) && typeof known.diffId === "string" ? known.diffId : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Notes it. A store that takes no more is no reason to fail: the next run imports again. */
+  write(source: FileStat, diffId: string): void {
+    const text = `${JSON.stringify({ version: describeVersion(source), diffId })}\n`;
+    if (calls.ftruncate(this.file.number, 0) < 0) return;
+    try {
+      writeAll(this.file.number, new TextEncoder().encode(text), "index", 0);
+    } catch {
+      calls.ftruncate(this.file.number, 0);
+    }
+  }
+
+  /** Removes the file, which is locked: who waits for it sees that it is gone. */
+  remove(): void {
+    calls.unlinkat(this.layers, toCText(this.path), 0);
+  }
+
+  [Symbol.dispose](): void {
+    this.file.close();
+  }
+}
+
+/** Changes whenever the file is written to: size, modification and change time to the nanosecond. */
+function describeVersion({ size, mtimeSec, mtimeNsec, ctimeSec, ctimeNsec }: FileStat): string {
+  return `${size} ${mtimeSec}.${mtimeNsec} ${ctimeSec}.${ctimeNsec}`;
+}
