@@ -1,0 +1,157 @@
+/**
+ * The files of cgroup v2 (the kernel's Documentation/admin-guide/cgroup-v2.rst).
+ *
+ * @module
+ */
+import { formatSize } from "../base/sizes.ts";
+import type { BlockIO, Cpu, Memory, Resources, Throttle } from "../spec/config.ts";
+import { convertBlkioWeight, convertSharesToWeight } from "./cpu_weight.ts";
+import { type Backend, describeAmount, type FileWrite, type Setting, type Topic, write, writeEach } from "./setting.ts";
+import { buildSet, DEFAULT_PERIOD, describeQuota, WHY_IDLE, WHY_QUOTA, WHY_THROTTLE, WHY_WEIGHT } from "./v1.ts";
+
+/** All controllers on the one unified hierarchy. */
+export const v2: Backend = {
+  controllerOf: (topic) => topic,
+  settings: (topic, resources, fault) => BUILDERS[topic](resources, fault),
+};
+
+type Fault = (message: string) => void;
+
+const BUILDERS: Readonly<Record<Topic, (resources: Resources, fault: Fault) => Setting[]>> = {
+  memory: ({ memory }, fault) => memory === undefined ? [] : buildMemory(memory, fault),
+  cpu: ({ cpu }) => cpu === undefined ? [] : buildCpu(cpu),
+  cpuset: ({ cpu }) => [...buildSet("cpus", cpu?.cpus), ...buildSet("mems", cpu?.mems)],
+  pids: ({ pids }) =>
+    pids === undefined ? [] : [{
+      what: pids.limit > 0 ? `allow ${pids.limit} processes` : "allow any number of processes",
+      why: "a fork bomb then hits its own limit and not the host's process table",
+      writes: [write("pids.max", pids.limit > 0 ? pids.limit : "max")],
+    }],
+  io: ({ blockIO }) => blockIO === undefined ? [] : buildIo(blockIO),
+  hugetlb: ({ hugepageLimits }) =>
+    (hugepageLimits ?? []).map(({ pageSize, limit }) => ({
+      what: `limit huge pages of ${pageSize} to ${formatSize(limit)}`,
+      why: "huge pages are a fixed pool that all containers share",
+      writes: [
+        write(`hugetlb.${pageSize}.max`, limit),
+        write(`hugetlb.${pageSize}.rsvd.max`, limit, { optional: true }),
+      ],
+    })),
+};
+
+function buildMemory({ limit, swap, reservation, swappiness, disableOOMKiller }: Memory, fault: Fault): Setting[] {
+  const settings: Setting[] = [];
+  if (limit) {
+    settings.push({
+      what: `limit memory to ${describeAmount(limit, formatSize)}`,
+      why: "what does not fit is reclaimed, and if that is not enough a process of the container is killed",
+      writes: [write("memory.max", amount(limit))],
+    });
+  }
+  if (swap) {
+    // The specification, as docker, counts memory and swap together; v2 counts swap alone.
+    const alone = swap < 0 ? -1 : swap - Math.max(limit ?? 0, 0);
+    settings.push({
+      what: alone === 0 ? "allow no swap" : `limit swap to ${describeAmount(alone, formatSize)}`,
+      why: "memory.swap.max counts swap alone: it is memory and swap together, less the memory limit",
+      writes: [write("memory.swap.max", amount(alone))],
+    });
+  }
+  if (reservation) {
+    settings.push({
+      what: `keep ${describeAmount(reservation, formatSize)} of memory for it when memory is short`,
+      why: "below memory.low the kernel takes from this group only when nothing else can be had",
+      writes: [write("memory.low", amount(reservation))],
+    });
+  }
+  if (swappiness !== undefined) {
+    fault(
+      "swappiness (--memory-swappiness): cgroup v2 has none per container; leave it out, or limit swap with --swap",
+    );
+  }
+  if (disableOOMKiller) {
+    fault("--oom-kill-disable: cgroup v2 cannot turn the OOM killer off for a group; leave it out");
+  }
+  return settings;
+}
+
+function amount(value: number): string {
+  return value < 0 ? "max" : String(value);
+}
+
+function buildCpu({ shares, quota, period, burst, idle }: Cpu): Setting[] {
+  const settings: Setting[] = [];
+  if (shares) {
+    const weight = convertSharesToWeight(shares);
+    settings.push({
+      what: `give it a weight of ${weight} on the processors`,
+      why:
+        `when processors are short each group gets time in proportion to its weight; ${shares} shares of v1 are ${weight}`,
+      writes: [write("cpu.weight", weight)],
+    });
+  }
+  const writes: FileWrite[] = [];
+  if (quota || period) {
+    const max = quota === undefined || quota <= 0 ? "max" : quota;
+    writes.push(write("cpu.max", `${max} ${period || DEFAULT_PERIOD}`));
+  }
+  if (burst !== undefined) writes.push(write("cpu.max.burst", burst));
+  if (writes.length > 0) settings.push({ what: describeQuota(quota, period), why: WHY_QUOTA, writes });
+  if (idle !== undefined) {
+    settings.push({ what: `set cpu.idle to ${idle}`, why: WHY_IDLE, writes: [write("cpu.idle", idle)] });
+  }
+  return settings;
+}
+
+function buildIo(io: BlockIO): Setting[] {
+  const settings: Setting[] = [];
+  const { weight, weightDevice } = io;
+  if (weight) {
+    settings.push({
+      what: `give it a weight of ${weight} on disks`,
+      why: WHY_WEIGHT,
+      // BFQ keeps the range of v1; the iocost controller has the wider one of v2.
+      writes: [{
+        files: [
+          { name: "io.bfq.weight", data: [String(weight)] },
+          { name: "io.weight", data: [String(convertBlkioWeight(weight))] },
+        ],
+      }],
+    });
+  }
+  if (weightDevice !== undefined && weightDevice.length > 0) {
+    const lines = (convert: (weight: number) => number): string[] =>
+      weightDevice.map(({ major, minor, weight }) => `${major}:${minor} ${convert(weight)}`);
+    settings.push({
+      what: "give it weights on single disks",
+      why: WHY_WEIGHT,
+      writes: [{
+        files: [
+          { name: "io.bfq.weight", data: lines((weight) => weight) },
+          { name: "io.weight", data: lines(convertBlkioWeight) },
+        ],
+      }],
+    });
+  }
+  const maxima = buildIoMax(io);
+  if (maxima.length > 0) {
+    settings.push({ what: "limit the rates of disks", why: WHY_THROTTLE, writes: [writeEach("io.max", maxima)] });
+  }
+  return settings;
+}
+
+/** One line for each disk: `8:0 rbps=1048576 wiops=100`. */
+function buildIoMax(io: BlockIO): string[] {
+  const disks = new Map<string, string[]>();
+  const add = (key: string, rates: readonly Throttle[] | undefined): void => {
+    for (const { major, minor, rate } of rates ?? []) {
+      const disk = `${major}:${minor}`;
+      disks.set(disk, [...(disks.get(disk) ?? []), `${key}=${rate === 0 ? "max" : rate}`]);
+    }
+  };
+  add("rbps", io.throttleReadBpsDevice);
+  add("wbps", io.throttleWriteBpsDevice);
+  add("riops", io.throttleReadIOPSDevice);
+  add("wiops", io.throttleWriteIOPSDevice);
+  return [...disks].map(([disk, keys]) => `${disk} ${keys.join(" ")}`);
+}
