@@ -47,7 +47,7 @@ export function syscall(name: string, ...args: readonly SyscallArg[]): number {
   while (words.length < 6) words.push(0n);
   for (;;) {
     const { call, errno } = gate();
-    const value = call(number, words[0]!, words[1]!, words[2]!, words[3]!, words[4]!, words[5]!);
+    const value = call(BigInt(number), words[0]!, words[1]!, words[2]!, words[3]!, words[4]!, words[5]!);
     // errno is read in the same turn as the call: anything that V8 does in between may overwrite it.
     const failed = value === -1n ? errno() : 0;
     if (failed === 0) return Number(value);
@@ -89,7 +89,7 @@ function toWord(arg: SyscallArg, held: Uint8Array[]): bigint {
 }
 
 interface Gate {
-  call(number: number, ...words: [bigint, bigint, bigint, bigint, bigint, bigint]): bigint;
+  call(...words: [bigint, bigint, bigint, bigint, bigint, bigint, bigint]): bigint;
   errno(): number;
 }
 

@@ -122,6 +122,8 @@ export interface Plan {
   readonly regions: Readonly<Record<string, Region>>;
   /** In the order in which they lie in memory; the first step of the first act is where the program starts. */
   readonly sections: readonly Section[];
+  /** The directories of the container's cgroups, absolute. */
+  readonly cgroupPaths: readonly string[];
 }
 
 /** Acts of one side of the plan; a step without `onNegative` goes to `fault` when it fails. */

@@ -1,0 +1,179 @@
+/**
+ * From a Config to a Plan: the one place that fixes the order of everything, and says why.
+ *
+ * @module
+ */
+import type { CgroupActs } from "../cgroup/acts.ts";
+import { planCgroup } from "../cgroup/plan.ts";
+import { viewMounts } from "../cgroup/view.ts";
+import type { Facts } from "../host/facts.ts";
+import type { Act, Plan, Section } from "../program/step.ts";
+import type { Config } from "../spec/config.ts";
+import { planIdentity, planLimits } from "./identity.ts";
+import {
+  planClone,
+  planContainerFault,
+  planExit,
+  planExitCode,
+  planFinish,
+  planLauncher,
+  planLauncherFault,
+  planReport,
+  planRetry,
+  planStarted,
+  planState,
+  planWatch,
+  REGIONS,
+} from "./monitor.ts";
+import { planMounts } from "./mounts.ts";
+import { cloneFlags, planBeforeClone, planNames, planNamespaces, planSysctls, unshareOptions } from "./namespaces.ts";
+import { planProtectedPaths } from "./paths.ts";
+import { planInit } from "./init.ts";
+import { planDirectory, planDirectoryCheck, planExec, planSession, resetSignals } from "./process.ts";
+import { planRelay, planStreams, planTerminalSize, TERMINAL_REGIONS } from "./terminal.ts";
+import { planDirectories, planPivot, planRemoval, planRootfs } from "./rootfs.ts";
+import { withRunId } from "./run_id.ts";
+import type { Setting } from "./setting.ts";
+
+/**
+ * Plans a container.
+ *
+ * @throws PaddockError where this host cannot do what the Config asks for.
+ */
+export function planContainer(config: Config, facts: Facts, setting: Setting): Plan {
+  const cgroup = planCgroup({
+    name: `paddock/${setting.id}`,
+    resources: config.linux.resources ?? {},
+    ...(setting.cgroupParent === undefined ? {} : { parent: setting.cgroupParent }),
+  }, facts);
+  const sections: Section[] = [
+    prepare(config, facts, setting, cgroup),
+    container(config, facts, setting, cgroup),
+    watch(config, facts, setting, cgroup),
+    cleanUp(setting, cgroup),
+    ...(setting.finish === undefined ? standAlone(setting, cgroup) : [handOver(setting, setting.finish)]),
+  ];
+  const plan = {
+    arch: facts.arch,
+    name: setting.name,
+    regions: { ...REGIONS, ...(config.process.terminal ? TERMINAL_REGIONS : {}), ...cgroup.regions },
+    sections,
+    cgroupPaths: cgroup.paths,
+  };
+  return setting.prepared ? plan : withRunId(plan, setting.id);
+}
+
+/** What is made outside, so that it is there before the container's first instruction. */
+function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupActs): Section {
+  return {
+    side: "launcher",
+    title: "before the container",
+    fault: "launcher.fault",
+    acts: [
+      ...planLauncher(setting),
+      ...planState(setting),
+      ...planDirectories(setting),
+      ...cgroup.create,
+      ...planBeforeClone(config, facts),
+      ...(config.process.terminal ? [planTerminalSize()] : []),
+      planClone([...cloneFlags(config), ...(config.process.terminal ? ["CLONE_FILES"] : [])], unshareOptions(config)),
+    ],
+  };
+}
+
+function container(config: Config, facts: Facts, setting: Setting, cgroup: CgroupActs): Section {
+  const acts: Act[] = [
+    // The limits hold from here on: whatever is done for the container is done on its account.
+    ...cgroup.join,
+    ...planSession(),
+    // After the cgroup was entered, for it becomes the root of the cgroup namespace.
+    ...planNamespaces(config),
+    ...planRootfs(config, facts, setting),
+    ...planMounts({ config, facts, setting, cgroupView: viewMounts(facts, cgroup) }),
+    // The OOM score is written through the host's /proc, which is gone after the pivot.
+    ...planLimits(config, facts),
+    // Before /proc/sys becomes read-only, and with the host's own /proc and /dev/null, which nobody inside can replace.
+    ...planSysctls(config, facts),
+    ...planProtectedPaths(config, facts),
+    ...planPivot(config),
+    ...planNames(config),
+    ...planDirectory(config),
+    ...planIdentity(config, facts),
+    resetSignals(),
+    planDirectoryCheck(config),
+    ...(config.process.terminal ? [planStreams(config)] : []),
+    setting.init ? planInit(config, facts.arch) : planExec(config),
+    planContainerFault(),
+  ];
+  return { side: "container", title: "the container", fault: "container.fault", acts: labelFirst(acts, "container") };
+}
+
+function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupActs): Section {
+  const loop = config.process.terminal
+    ? planRelay(facts, setting)
+    : planWatch({ freeze: cgroup.freeze ?? [], thaw: cgroup.thaw ?? [] });
+  return {
+    side: "launcher",
+    title: "while the container lives",
+    fault: "launcher.fault",
+    acts: [...planStarted(setting), ...loop],
+  };
+}
+
+function cleanUp(setting: Setting, cgroup: CgroupActs): Section {
+  return {
+    side: "launcher",
+    title: "after the container",
+    fault: "launcher.fault",
+    acts: [planExitCode(setting), ...cgroup.remove, ...planRemoval(setting, "leftovers"), ...planExit(setting)],
+  };
+}
+
+function handOver(setting: Setting, finish: NonNullable<Setting["finish"]>): Section {
+  return {
+    side: "launcher",
+    title: "when there is something to tell or to clean",
+    fault: "exit",
+    acts: [planLauncherFault(), ...planFinish(setting, finish)],
+  };
+}
+
+/** The same without paddock: one line, and the clean-up once more, as long as it takes. */
+function standAlone(setting: Setting, cgroup: CgroupActs): Section[] {
+  const again = (acts: readonly Act[]) =>
+    acts.map((act) => ({
+      ...act,
+      steps: act.steps.map((found) => found.onNegative === "leftovers" ? { ...found, onNegative: "retry" } : found),
+    }));
+  const removal = again([...cgroup.remove, ...planRemoval(setting, "leftovers")]);
+  return [{
+    side: "launcher",
+    title: "when something failed",
+    fault: "exit",
+    acts: [
+      planLauncherFault(),
+      planReport(setting.name),
+      mark("again"),
+      ...removal,
+      mark("givenUp"),
+      ...planExit(setting).slice(0, -1),
+      mark("done", "exit"),
+      planRetry("retry", "again", "givenUp"),
+    ],
+  }];
+}
+
+/** A place to jump to, and from there on to the next step or to `target`. */
+function mark(label: string, target = "next"): Act {
+  return { what: "go on", why: "", shell: [], steps: [{ label, call: "@add", args: [0, 0], onZero: target }] };
+}
+
+/** Gives the first step of the first act a label to jump to. */
+function labelFirst(acts: readonly Act[], label: string): Act[] {
+  const [first, ...rest] = acts;
+  if (first === undefined) return [];
+  const [step, ...steps] = first.steps;
+  return step === undefined
+    ? [first, ...labelFirst(rest, label)]
+    : [{ ...first, steps: [{ ...step, label }, ...steps] }, ...rest];
+}

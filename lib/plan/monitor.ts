@@ -1,0 +1,379 @@
+/**
+ * The launcher's own side: it starts the container's first process, forwards signals to it, waits for it, cleans up.
+ *
+ * ```
+ *   launcher                                   container
+ *   block all signals, make cgroups
+ *   clone ───────────────────────────────────▶ enter cgroups, mounts, pivot, ids …
+ *     (sleeps: CLONE_VFORK, one memory)         exec ──▶ the command
+ *   ◀──────────────────────────────────────── (or a fault: its step is noted, exit)
+ *   wait for a signal ◀─────────────────────┐
+ *     SIGCHLD and it has ended ─▶ clean up   │
+ *     any other ─▶ send it on ───────────────┘
+ *   remove cgroups and directories, exit with its code
+ *     died of a signal, code from 125, or something will not go away ─▶ exec paddock, which explains and cleans
+ * ```
+ *
+ * @module
+ */
+import { EXIT } from "../base/errors.ts";
+import { BUILT_IN } from "../program/assemble.ts";
+import { STEP } from "../program/interpreter.ts";
+import { type Act, AT_FDCWD, flags, previous, type Region, result, type Step, step, text } from "../program/step.ts";
+import { CODE, stringVector } from "./process.ts";
+import { LOCK_FD, type Setting } from "./setting.ts";
+
+/** Memory that the builders of both sides use. */
+export const REGIONS: Readonly<Record<string, Region>> = {
+  mask: { size: 8 },
+  action: { size: 32 },
+  info: { size: 128 },
+  interrupts: { size: 8 },
+  counter: { size: 8 },
+  refused: { size: 8 },
+  tries: { size: 8 },
+  pid: { size: 8 },
+  path: { size: 4096 },
+  [CODE]: { size: 8, fields: [{ at: 0, size: 8, value: EXIT.failed }] },
+};
+
+const SIGINT = 2;
+const SIGKILL = 9;
+const SIGCHLD = 17;
+const SIGSTOP = 19;
+const SIGTSTP = 20;
+
+/** Name, privacy, descriptors and signals of the launcher itself. */
+export function planLauncher(setting: Setting): Act[] {
+  return [
+    {
+      what: "name the launcher",
+      why: "`ps` on the host shows which container this process watches over, and no other process may look into it",
+      shell: [],
+      steps: [
+        step("prctl", [flags("PR_SET_NAME"), text(`paddock: ${setting.name}`), 0, 0, 0]),
+        step("prctl", [flags("PR_SET_DUMPABLE"), 0, 0, 0, 0]),
+      ],
+    },
+    {
+      what: "close inherited descriptors",
+      why: "a descriptor of a host directory would be a way out of the container",
+      shell: [],
+      // Before 5.9 there is no such call; there paddock has marked them all to be closed when it executed the launcher.
+      steps: [step("close_range", [setting.prepared ? LOCK_FD + 1 : LOCK_FD, 0xffffffff, 0], { onNegative: "next" })],
+    },
+    blockSignals(),
+  ];
+}
+
+/**
+ * All signals wait until they are asked for. Those that the caller ignores (`nohup`, a job in the background of a
+ * script) stay ignored: they are not to be sent on.
+ */
+function blockSignals(): Act {
+  const keepIgnored = [1, SIGINT, 3].flatMap((signal) => [
+    step("rt_sigaction", [signal, 0, { region: "action" }, 8]),
+    step("@sub", [{ load: "action" }, 1], { onNegative: `signal${signal}`, onPositive: `signal${signal}` }),
+    step("@and", [{ load: "mask" }, ~(1n << BigInt(signal - 1))]),
+    step("@store", [{ region: "mask" }, previous()]),
+    step("@add", [0, 0], { label: `signal${signal}` }),
+  ]);
+  return {
+    what: "block all signals",
+    why: "each is taken up in turn and sent on to the container; what the caller ignores (nohup) stays ignored",
+    shell: [],
+    steps: [
+      step("@store", [{ region: "mask" }, -1]),
+      ...keepIgnored,
+      step("rt_sigprocmask", [flags("SIG_SETMASK"), { region: "mask" }, 0, 8]),
+    ],
+  };
+}
+
+/** A launcher that stands alone makes and locks its state directory, by which `paddock gc` sees whether it lives. */
+export function planState(setting: Setting): Act[] {
+  if (setting.prepared) return [];
+  const parent = setting.stateDir.slice(0, setting.stateDir.lastIndexOf("/"));
+  return [{
+    what: `make the state directory ${setting.stateDir}`,
+    why: "its lock says that the container is alive; when it is free, what the container left can be removed",
+    shell: [`mkdir -p ${setting.stateDir} && flock ${setting.stateDir}/lock`],
+    steps: [
+      step("mkdirat", [AT_FDCWD, text(parent), 0o700], { onNegative: "next" }),
+      step("mkdirat", [AT_FDCWD, text(setting.stateDir), 0o700]),
+      step("openat", [AT_FDCWD, text(`${setting.stateDir}/lock`), flags("O_RDWR", "O_CREAT", "O_CLOEXEC"), 0o600]),
+      step("flock", [previous(), flags("LOCK_EX", "LOCK_NB")]),
+    ],
+  }];
+}
+
+/** Starts the container's first process. Its steps begin at the label `container`. */
+export function planClone(cloneFlags: readonly string[], unshare: string): Act {
+  return {
+    what: "start the container's first process",
+    why:
+      "it is born in new namespaces; it shares the launcher's memory until its exec, so each failure is known by its step",
+    shell: [`unshare ${unshare} sh <<'container'`],
+    steps: [
+      step("clone", [flags("CLONE_VM", "CLONE_VFORK", ...cloneFlags, "SIGCHLD"), 0, 0, 0, 0], {
+        label: "clone",
+        onZero: "container",
+        onPositive: "started",
+      }),
+    ],
+  };
+}
+
+/** Where the child goes when a step fails: it notes the step and ends; the launcher sees it. */
+export function planContainerFault(): Act {
+  return {
+    what: "note which step failed",
+    why: "the launcher reads it from the memory that both share",
+    shell: [],
+    steps: [
+      step("@origin", [], { label: "container.fault" }),
+      step("@store", [{ region: BUILT_IN.fault }, previous()]),
+      step("exit_group", [EXIT.failed]),
+    ],
+  };
+}
+
+/** After the clone: a child that failed is waited for; one that runs is watched. */
+export function planStarted(setting: Setting): Act[] {
+  return [
+    {
+      what: "see whether the container has started",
+      why: "the clone returns when the child has executed the command, or has ended without",
+      shell: [],
+      steps: [
+        step("@add", [{ load: BUILT_IN.fault }, 0], { label: "started", onZero: "running" }),
+        step("wait4", [result("clone"), { region: BUILT_IN.status }, 0, 0], { onNegative: "next" }),
+        step("@add", [0, 0], { onZero: "leftovers" }),
+      ],
+    },
+    recordPid(setting),
+  ];
+}
+
+/** The steps that stop a whole container, and let it go on. */
+export interface Freezer {
+  readonly freeze: readonly Step[];
+  readonly thaw: readonly Step[];
+}
+
+/** The launcher's loop, for a container without a terminal of its own. */
+export function planWatch(freezer: Freezer): Act[] {
+  return [
+    {
+      what: "wait for signals",
+      why: "SIGCHLD says that the container has ended; any other is sent on to it",
+      shell: ["container", "wait $!"],
+      steps: [
+        step("rt_sigtimedwait", [{ region: "mask" }, { region: "info" }, 0, 8], {
+          label: "watch",
+          onNegative: "watch",
+        }),
+        step("@sub", [result("watch"), SIGCHLD], { onZero: "reap" }),
+        step("@sub", [result("watch"), SIGTSTP], { onZero: "suspend" }),
+        step("@sub", [result("watch"), SIGINT], { onZero: "interrupt" }),
+        step("kill", [result("clone"), result("watch")], { label: "forward", onNegative: "watch", onZero: "watch" }),
+        step("wait4", [result("clone"), { region: BUILT_IN.status }, flags("WNOHANG"), 0], {
+          label: "reap",
+          onZero: "watch",
+          onNegative: "ended",
+          onPositive: "ended",
+        }),
+      ],
+    },
+    {
+      what: "count Ctrl-C",
+      why: "process 1 ignores a signal that it does not handle; the second Ctrl-C from the terminal kills it",
+      shell: [],
+      steps: [
+        // si_code SI_KERNEL: typed at the terminal, not sent by a process.
+        step("@and", [{ load: "info", offset: 8 }, 0xffffffff], { label: "interrupt" }),
+        step("@sub", [previous(), 0x80], { onNegative: "forward", onPositive: "forward" }),
+        step("@add", [{ load: "interrupts" }, 1]),
+        step("@store", [{ region: "interrupts" }, previous()]),
+        step("@sub", [previous(), 2], { onNegative: "forward" }),
+        step("kill", [result("clone"), SIGKILL], { onNegative: "watch", onZero: "watch" }),
+      ],
+    },
+    {
+      what: "stop and go on with the shell's job",
+      why: "Ctrl-Z freezes the whole container and then stops the launcher, so that `fg` and `bg` do what they say",
+      shell: [],
+      steps: [
+        step("getpid", [], { label: "suspend" }),
+        ...freezer.freeze.map((found) => ({ ...found, onNegative: "next" })),
+        step("getpid", []),
+        step("kill", [previous(), SIGSTOP]),
+        ...freezer.thaw.map((found) => ({ ...found, onNegative: "next" })),
+        step("@add", [0, 0], { onZero: "watch" }),
+      ],
+    },
+  ];
+}
+
+/** Digits of a process id: the largest is 4194304 (`man 5 proc_sys_kernel`, pid_max). */
+const PID_DIGITS = 7;
+
+function recordPid(setting: Setting): Act {
+  const path = text(`${setting.stateDir}/pid`);
+  return {
+    what: `write the process id to ${setting.stateDir}/pid`,
+    why: "other commands find the container's first process by it",
+    shell: [],
+    steps: [
+      step("@digits", [result("clone"), { region: "pid" }, PID_DIGITS], { label: "running" }),
+      step("openat", [AT_FDCWD, path, flags("O_WRONLY", "O_CREAT", "O_CLOEXEC"), 0o600], { onNegative: "end" }),
+      step("write", [previous(), { region: "pid" }, PID_DIGITS], { onNegative: "next" }),
+      step("close", [previous(2)]),
+    ],
+  };
+}
+
+/** The exit code: the command's own, or 128 and the signal that ended it. */
+export function planExitCode(setting: Setting): Act {
+  const usual = setting.finish !== undefined && (setting.keep || setting.trace) ? "leftovers" : "next";
+  return {
+    what: "work out the exit code",
+    why: "the command's own; 128 and the signal's number when a signal ended it",
+    shell: [],
+    steps: [
+      step("@and", [{ load: BUILT_IN.status }, 0x7f], { label: "ended", onZero: "exited" }),
+      step("@add", [previous(), 128]),
+      step("@store", [{ region: CODE }, previous()], { onPositive: "leftovers" }),
+      step("@shr", [{ load: BUILT_IN.status }, 8], { label: "exited" }),
+      step("@and", [previous(), 0xff]),
+      step("@store", [{ region: CODE }, previous()]),
+      // A code from 125 may be a shell's word for a signal, or init's for a command that it could not execute.
+      step("@sub", [{ load: CODE }, EXIT.failed], { onNegative: usual, onZero: "leftovers", onPositive: "leftovers" }),
+    ],
+  };
+}
+
+/** Removes the state directory and ends. */
+export function planExit(setting: Setting): Act[] {
+  const remove = (name: string) =>
+    step("unlinkat", [AT_FDCWD, text(`${setting.stateDir}/${name}`), 0], { onNegative: "next" });
+  const removal: Act = {
+    what: `remove the state directory ${setting.stateDir}`,
+    why: "nothing of the container is left",
+    shell: [`rm -r ${setting.stateDir}`],
+    steps: [
+      ...[...setting.stateFiles, "pid", "lock"].map(remove),
+      step("unlinkat", [AT_FDCWD, text(setting.stateDir), flags("AT_REMOVEDIR")], { onNegative: "next" }),
+    ],
+  };
+  return [
+    ...(setting.keep ? [] : [removal]),
+    {
+      what: "end with the container's exit code",
+      why: "who called sees the command's own result",
+      shell: ["exit $?"],
+      steps: [step("exit_group", [{ load: CODE }], { label: "exit" })],
+    },
+  ];
+}
+
+/** Where the launcher goes when one of its own steps fails: the step is noted, and what was made is cleaned up. */
+export function planLauncherFault(): Act {
+  return {
+    what: "note which step failed",
+    why: "the error names it",
+    shell: [],
+    steps: [
+      step("@origin", [], { label: "launcher.fault" }),
+      step("@store", [{ region: BUILT_IN.fault }, previous()]),
+    ],
+  };
+}
+
+/** The launcher's data, as a record of what happened, in the state directory. */
+export function planOutcome(setting: Setting, label: string): Act {
+  const temporary = text(`${setting.stateDir}/outcome.new`);
+  return {
+    what: `write ${setting.stateDir}/outcome`,
+    why: "the table with the result of each step is the record",
+    shell: [],
+    steps: [
+      step("openat", [AT_FDCWD, temporary, flags("O_WRONLY", "O_CREAT", "O_TRUNC", "O_CLOEXEC"), 0o600], {
+        label,
+        onNegative: "end",
+      }),
+      step("write", [previous(), { region: BUILT_IN.data }, { load: BUILT_IN.size }], { onNegative: "next" }),
+      step("close", [previous(2)]),
+      step("renameat", [AT_FDCWD, temporary, AT_FDCWD, text(`${setting.stateDir}/outcome`)], { onNegative: "next" }),
+    ],
+  };
+}
+
+/** Executes paddock, which tells why the container failed and removes what is left; TypeScript has better words. */
+export function planFinish(setting: Setting, finish: NonNullable<Setting["finish"]>): Act[] {
+  const lost = `paddock: cannot execute ${finish.argv[0]} to clean up after ${setting.name}: run \`paddock gc\`\n`;
+  return [
+    planOutcome(setting, "leftovers"),
+    {
+      what: "execute paddock",
+      why: "it tells what happened and removes what is left",
+      shell: [],
+      steps: [
+        step("rt_sigprocmask", [flags("SIG_SETMASK"), { block: { size: 8, fields: [] } }, 0, 8]),
+        step("execve", [text(finish.argv[0] ?? ""), stringVector(finish.argv), stringVector(finish.env)], {
+          onNegative: "next",
+        }),
+        step("write", [2, text(lost), new TextEncoder().encode(lost).length], { onNegative: "next" }),
+        step("exit_group", [{ load: CODE }]),
+      ],
+    },
+  ];
+}
+
+/** A launcher that stands alone tells in one line which step failed and why. */
+export function planReport(name: string): Act {
+  const prefix = `paddock: ${name}: cannot `;
+  const write = (address: Parameters<typeof step>[1][number], length: Parameters<typeof step>[1][number]) =>
+    step("write", [2, address, length], { onNegative: "next" });
+  const literal = (value: string) => write(text(value), new TextEncoder().encode(value).length);
+  // The 64 bits at an entry are the address of its words and, above it, their length.
+  const span = () => [
+    step("@and", [previous(), 0xffffffff]),
+    step("@shr", [previous(2), 32]),
+    write(previous(2), previous(1)),
+  ];
+  return {
+    what: "say which step failed",
+    why: "there is no paddock to do it",
+    shell: [],
+    steps: [
+      step("@add", [{ load: BUILT_IN.fault }, 0], { label: "leftovers", onZero: "end" }),
+      literal(prefix),
+      step("@load", [{ load: BUILT_IN.fault }, STEP.what]),
+      ...span(),
+      literal(": "),
+      step("@load", [{ load: BUILT_IN.fault }, STEP.result]),
+      step("@sub", [0, previous()]),
+      step("@shl", [previous(), 3]),
+      step("@load", [previous(), { region: BUILT_IN.errors }]),
+      ...span(),
+      literal("\n"),
+    ],
+  };
+}
+
+/** Tries a clean-up again for a second: a process that was killed may take that long to be gone. */
+export function planRetry(label: string, again: string, givenUp: string): Act {
+  const pause = { size: 16, fields: [{ at: 8, size: 4, value: 10_000_000 }] } as const;
+  return {
+    what: "try again to clean up",
+    why: "a cgroup can be removed only when the last process in it is gone",
+    shell: [],
+    steps: [
+      step("nanosleep", [{ block: pause }, 0], { label, onNegative: "next" }),
+      step("@add", [{ load: "tries" }, 1]),
+      step("@store", [{ region: "tries" }, previous()]),
+      step("@sub", [previous(), 100], { onNegative: again, onZero: givenUp, onPositive: givenUp }),
+    ],
+  };
+}

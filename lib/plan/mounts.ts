@@ -1,0 +1,157 @@
+/**
+ * Everything that is mounted into the rootfs, in the order of the Config.
+ *
+ * @module
+ */
+import { PaddockError } from "../base/errors.ts";
+import { quoteShell } from "../base/text.ts";
+import type { CgroupView } from "../cgroup/view.ts";
+import type { Facts } from "../host/facts.ts";
+import { type Act, flags, type Step, step, text } from "../program/step.ts";
+import type { Config, Mount } from "../spec/config.ts";
+import { planBind } from "./binds.ts";
+import { planDevices } from "./devices.ts";
+import { planFiles } from "./files.ts";
+import { readMountOptions } from "./mount_options.ts";
+import type { Setting } from "./setting.ts";
+import { planPty } from "./terminal.ts";
+import { openTarget, splitPath, TARGET_FD, TARGET_PATH } from "./targets.ts";
+
+/** What the builders of mounts share. */
+export interface MountContext {
+  readonly config: Config;
+  readonly facts: Facts;
+  readonly setting: Setting;
+  /** How the container's own cgroups are shown at `/sys/fs/cgroup`. */
+  readonly cgroupView: CgroupView;
+}
+
+/** The mounts of the Config; device nodes and files of ours as soon as `/dev` is there. */
+export function planMounts(context: MountContext): Act[] {
+  const { config } = context;
+  const inDev = [...planDevices(context), ...planFiles(context)];
+  const acts: Act[] = [];
+  let haveDev = false;
+  config.mounts.forEach((mount, index) => {
+    acts.push(...planMount(mount, `mount${index}`, context));
+    if (isDev(mount)) {
+      acts.push(...inDev);
+      haveDev = true;
+    }
+    if (config.process.terminal && mount.type === "devpts") acts.push(planPty(context.facts));
+  });
+  return haveDev ? acts : [...acts, ...inDev];
+}
+
+function isDev(mount: Mount): boolean {
+  return mount.destination === "/dev" && mount.type === "tmpfs";
+}
+
+function planMount(mount: Mount, key: string, context: MountContext): Act[] {
+  const options = readMountOptions(mount.options ?? []);
+  if (options.bind || mount.type === "bind") return [planUserBind(mount, key, context)];
+  if (mount.type === "cgroup") return planCgroupMounts(mount, key, context);
+  if (mount.type === "mqueue" && !context.facts.has.mqueue) return [];
+  return [planFilesystem(mount, key, context.facts)];
+}
+
+/** Files of /proc that may be covered by a mount: those which lxcfs and the like provide (as runc has it). */
+const COVERED_IN_PROC = ["cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo"]
+  .concat(["kernel/ns_last_pid", "crypto/fips_enabled"].map((path) => `sys/${path}`));
+
+function planUserBind(mount: Mount, key: string, { setting, facts }: MountContext): Act {
+  const parts = splitPath(mount.destination);
+  if (parts[0] === "proc" && !COVERED_IN_PROC.includes(parts.slice(1).join("/"))) {
+    throw new PaddockError(
+      `cannot mount ${mount.source} on ${mount.destination}: what lies in /proc must be the kernel's`,
+      {
+        hint: "choose another place in the container",
+      },
+    );
+  }
+  return planBind(mount, { facts, key, kind: setting.sources[mount.source ?? ""] ?? "directory" });
+}
+
+/** Reasons for the filesystems that every container has. */
+const REASONS: Readonly<Record<string, string>> = {
+  proc: "ps, top and most programs read it; it shows the processes of this pid namespace only",
+  sysfs: "programs look up devices and the network here; read-only, for it is the host's kernel that it configures",
+  devpts: "terminals of the container's own, numbered from 0",
+  mqueue: "POSIX message queues of this ipc namespace",
+  tmpfs: "files in memory that are gone with the container",
+  overlay: "directories laid over one another",
+  cgroup2: "the container sees its own limits and usage",
+};
+
+/** Filesystems through which the kernel is configured: nothing in the image may lead their mounts elsewhere. */
+const STRICT = ["proc", "sysfs", "cgroup", "cgroup2"];
+
+function planFilesystem(mount: Mount, key: string, facts: Facts): Act {
+  const options = readMountOptions(mount.options ?? []);
+  const type = mount.type ?? "none";
+  const source = mount.source ?? type;
+  const words = (mount.options ?? []).join(",");
+  const steps: Step[] = [
+    ...openTarget(mount.destination, facts, { key, kind: "directory", strict: STRICT.includes(type) }),
+    step("mount", [text(source), text(TARGET_PATH), text(type), flags(...options.flags), text(options.data)]),
+  ];
+  if (options.propagation !== undefined) {
+    const propagation = flags(options.propagation.type, ...(options.propagation.recursive ? ["MS_REC"] : []));
+    steps.push(
+      ...openTarget(mount.destination, facts, { key: `${key}.p`, kind: "existing" }),
+      step("mount", [0, text(TARGET_PATH), 0, propagation, 0]),
+    );
+  }
+  return {
+    what: `mount ${type} on ${mount.destination}`,
+    why: REASONS[type] ?? `the container asks for a ${type} here`,
+    shell: [`mount -t ${type}${words === "" ? "" : ` -o ${words}`} ${quoteShell(source)} "$ROOT"${mount.destination}`],
+    steps,
+  };
+}
+
+/** `/sys/fs/cgroup` as this host has it: one filesystem with v2; with v1 and hybrid a directory of them. */
+function planCgroupMounts(mount: Mount, key: string, { facts, cgroupView }: MountContext): Act[] {
+  const readOnly = (mount.options ?? []).includes("ro");
+  const options = (mount.options ?? []).filter((word) => !/^r?(private|slave|shared)$/.test(word));
+  if (cgroupView.kind === "none") return [];
+  if (cgroupView.kind === "cgroup2") {
+    return [planFilesystem({ ...mount, type: "cgroup2", source: "cgroup2", options }, key, facts)];
+  }
+  const inside = (name: string) => `${mount.destination}/${name}`;
+  const acts = [planFilesystem(
+    {
+      destination: mount.destination,
+      type: "tmpfs",
+      source: "tmpfs",
+      options: ["nosuid", "noexec", "nodev", "mode=755"],
+    },
+    key,
+    facts,
+  )];
+  cgroupView.entries.forEach(({ directory, type, options: data }, index) => {
+    const words = [...options, ...(data === "" ? [] : [data])];
+    acts.push(
+      planFilesystem({ destination: inside(directory), type, source: type, options: words }, `${key}.${index}`, facts),
+    );
+  });
+  acts.push({
+    what: `finish ${mount.destination}`,
+    why: "programs look for each controller by its own name" + (readOnly ? ", and change nothing here" : ""),
+    shell: cgroupView.links.map(({ name, target }) => `ln -s ${target} "$ROOT"${inside(name)}`),
+    steps: [
+      ...openTarget(mount.destination, facts, { key: `${key}.links`, kind: "existing" }),
+      ...cgroupView.links.map(({ name, target }) => step("symlinkat", [text(target), TARGET_FD, text(name)])),
+      ...(readOnly
+        ? [step("mount", [
+          0,
+          text(TARGET_PATH),
+          0,
+          flags("MS_REMOUNT", "MS_BIND", "MS_RDONLY", "MS_NOSUID", "MS_NODEV", "MS_NOEXEC"),
+          0,
+        ])]
+        : []),
+    ],
+  });
+  return acts;
+}

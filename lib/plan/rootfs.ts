@@ -1,0 +1,247 @@
+/**
+ * The root filesystem: made visible in the container's own mount namespace, entered, and the host's taken away.
+ *
+ * Nothing here is mounted where the host could see it, so nothing stays when the container ends or is killed: the
+ * mounts go with the namespace.
+ *
+ * @module
+ */
+import { quoteShell } from "../base/text.ts";
+import type { Facts } from "../host/facts.ts";
+import { type Act, AT_FDCWD, flags, previous, result, type Step, step, text } from "../program/step.ts";
+import type { Config } from "../spec/config.ts";
+import { mountOf } from "./binds.ts";
+import type { OverlayRootfs, RootfsSource, Setting } from "./setting.ts";
+import { openTarget, ROOT, TARGET_PATH } from "./targets.ts";
+
+/** Directories that an overlay needs, made by the launcher; none for a directory that is used as it is. */
+export function planDirectories(setting: Setting): Act[] {
+  const { rootfs } = setting;
+  if (rootfs.kind === "directory") return [];
+  const made = rootfs.inMemory ? [] : overlayDirectories(rootfs);
+  return [makeDirectories(setting.prepared ? made : [rootfs.directory, ...made], rootfs.directory)];
+}
+
+function makeDirectories(paths: readonly string[], directory: string): Act {
+  return {
+    what: `make directories in ${directory}`,
+    why: "what the container writes goes into a directory of its own, and the image stays as it is",
+    shell: [`mkdir -p ${paths.map(quoteShell).join(" ")}`],
+    steps: paths.map((path) => step("mkdirat", [AT_FDCWD, text(path), 0o700])),
+  };
+}
+
+/** The directories inside that of the container, each after the one it lies in. */
+function overlayDirectories(rootfs: OverlayRootfs): string[] {
+  const { directory } = rootfs;
+  const below = (rootfs.below ?? []).flatMap((_, index) => [`${directory}/upper${index}`, `${directory}/work${index}`]);
+  const upper = rootfs.upper === undefined ? [`${directory}/upper`] : [];
+  return [...upper, `${directory}/work`, `${directory}/rootfs`, ...below];
+}
+
+/**
+ * Takes the overlay's directories away again: cheap when nothing was written. A directory that is not empty leads to
+ * `onLeftovers`.
+ */
+export function planRemoval(setting: Setting, onLeftovers: string): Act[] {
+  const { rootfs } = setting;
+  if (rootfs.kind === "directory" || setting.keep) return [];
+  const own = rootfs.inMemory ? [] : overlayDirectories(rootfs).reverse();
+  const remove = (path: string, onNegative: string) =>
+    step("unlinkat", [AT_FDCWD, text(path), flags("AT_REMOVEDIR")], { onNegative });
+  const steps = own.flatMap((path) =>
+    // The kernel makes `work` inside an overlay's work directory, and `incompat/volatile` for a volatile one.
+    /\/work\d*$/.test(path)
+      ? [
+        remove(`${path}/work/incompat/volatile`, "next"),
+        remove(`${path}/work/incompat`, "next"),
+        remove(`${path}/work`, "next"),
+        remove(path, onLeftovers),
+      ]
+      : [remove(path, onLeftovers)]
+  );
+  return [{
+    what: `remove ${rootfs.directory}`,
+    why: "a container that wrote nothing leaves empty directories; others are removed by paddock",
+    shell: [`rm -rf ${quoteShell(rootfs.directory)}`],
+    steps: [
+      ...steps,
+      ...(setting.prepared
+        ? [step("unlinkat", [AT_FDCWD, text(`${rootfs.directory}/state`), 0], { onNegative: "next" })]
+        : []),
+      remove(rootfs.directory, onLeftovers),
+    ],
+  }];
+}
+
+/** Propagation, the mount of the rootfs, and the descriptor by which everything after reaches into it. */
+export function planRootfs(config: Config, facts: Facts, setting: Setting): Act[] {
+  return [
+    planPropagation(config, facts, setting),
+    ...planMemory(setting.rootfs),
+    setting.rootfs.kind === "directory"
+      ? mountDirectory(setting.rootfs, facts)
+      : mountOverlay(setting.rootfs, setting, facts),
+    {
+      what: `open the rootfs ${rootfsPath(setting.rootfs)}`,
+      why:
+        "everything that is mounted into the rootfs is looked up from this descriptor by the kernel, and stays inside",
+      shell: [`ROOT=${quoteShell(rootfsPath(setting.rootfs))}`],
+      steps: [
+        step("openat", [AT_FDCWD, text(rootfsPath(setting.rootfs)), flags("O_PATH", "O_DIRECTORY", "O_CLOEXEC")], {
+          label: ROOT,
+        }),
+      ],
+    },
+    ...planBelow(setting.rootfs, setting, facts),
+  ];
+}
+
+/** Where the rootfs is mounted on the host. */
+export function rootfsPath(rootfs: RootfsSource): string {
+  return rootfs.kind === "directory" ? rootfs.path : `${rootfs.directory}/rootfs`;
+}
+
+/** The propagation of the namespace: private, unless a mount asks to hear of the host's mounts or to tell of its own. */
+function planPropagation(config: Config, facts: Facts, setting: Setting): Act {
+  const words = config.mounts.flatMap(({ options }) => options ?? []).concat(config.linux.rootfsPropagation ?? []);
+  const shared = words.some((word) => /^r?shared$/.test(word));
+  const slave = words.some((word) => /^r?slave$/.test(word));
+  const type = shared ? "MS_SHARED" : slave ? "MS_SLAVE" : "MS_PRIVATE";
+  const name = type.slice(3).toLowerCase();
+  const steps = [step("mount", [0, text("/"), 0, flags(type, "MS_REC"), 0])];
+  const parent = mountOf(rootfsPath(setting.rootfs), facts.mounts)?.target ?? "/";
+  // The mount that the rootfs is attached to must not tell the host of it; pivot_root refuses a shared one as well.
+  if (shared) steps.push(step("mount", [0, text(parent), 0, flags("MS_PRIVATE"), 0]));
+  return {
+    what: `make the mount namespace ${name}`,
+    why: shared
+      ? "mounts in the volumes that ask for it are seen on both sides; those of the rootfs stay inside"
+      : slave
+      ? "mounts that the host makes in shared volumes appear inside; what is mounted inside stays inside"
+      : "what is mounted from here on stays inside, and nothing of it has to be unmounted later",
+    shell: [`mount --make-r${name} /`, ...(shared ? [`mount --make-private ${quoteShell(parent)}`] : [])],
+    steps,
+  };
+}
+
+function planMemory(rootfs: RootfsSource): Act[] {
+  if (rootfs.kind === "directory" || !rootfs.inMemory) return [];
+  return [{
+    what: `mount a tmpfs on ${rootfs.directory}`,
+    why: "what the container writes is kept in memory, within its limit, and gone with it: nobody has to remove it",
+    shell: [`mount -t tmpfs -o mode=700 tmpfs ${quoteShell(rootfs.directory)}`],
+    steps: [step("mount", [text("tmpfs"), text(rootfs.directory), text("tmpfs"), 0, text("mode=700")])],
+  }, makeDirectories(overlayDirectories(rootfs), rootfs.directory)];
+}
+
+function mountDirectory({ path }: { readonly path: string }, facts: Facts): Act {
+  return {
+    what: `mount the rootfs ${path} on itself`,
+    why: "pivot_root wants a mount point, and a mount of its own can be made read-only without changing the host's",
+    shell: [`mount --rbind ${quoteShell(path)} ${quoteShell(path)}`],
+    steps: facts.has.open_tree
+      ? [
+        step("open_tree", [AT_FDCWD, text(path), flags("OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", "AT_RECURSIVE")]),
+        step("move_mount", [previous(), text(""), AT_FDCWD, text(path), flags("MOVE_MOUNT_F_EMPTY_PATH")]),
+        step("close", [previous(2)]),
+      ]
+      : [step("mount", [text(path), text(path), 0, flags("MS_BIND", "MS_REC"), 0])],
+  };
+}
+
+function mountOverlay(rootfs: OverlayRootfs, setting: Setting, facts: Facts): Act {
+  const { directory } = rootfs;
+  const layers = { lower: rootfs.lower, upper: rootfs.upper ?? `${directory}/upper`, work: `${directory}/work` };
+  const data = overlayData(layers, setting, facts);
+  const target = `${directory}/rootfs`;
+  return {
+    what: `mount the overlay of ${rootfs.lower.join(", ")} on ${target}`,
+    why: "the image below stays as it is; everything that the container changes lands in the upper directory",
+    shell: [`mount -t overlay overlay -o ${quoteShell(data)} ${quoteShell(target)}`],
+    steps: [step("mount", [text("overlay"), text(target), text("overlay"), 0, text(data)])],
+  };
+}
+
+/** Mount data of an overlay (the kernel's `filesystems/overlayfs.rst`). */
+function overlayData(
+  layers: { readonly lower: readonly string[]; readonly upper: string; readonly work: string },
+  setting: Setting,
+  facts: Facts,
+): string {
+  const escape = (path: string, colon: boolean) => path.replace(colon ? /[\\:,]/g : /[\\,]/g, "\\$&");
+  const words = [
+    `lowerdir=${layers.lower.map((path) => escape(path, true)).join(":")}`,
+    `upperdir=${escape(layers.upper, false)}`,
+    `workdir=${escape(layers.work, false)}`,
+  ];
+  const thrownAway = !setting.keep && setting.rootfs.kind === "overlay" && setting.rootfs.upper === undefined &&
+    !setting.rootfs.inMemory;
+  // What is thrown away need not reach the disk: without this the end of a container waits for a sync of the filesystem.
+  if (thrownAway && facts.has.overlay_volatile) words.push("volatile");
+  return words.join(",");
+}
+
+/** Filesystems of the host mounted below the lower directory, each with an overlay of its own. */
+function planBelow(rootfs: RootfsSource, setting: Setting, facts: Facts): Act[] {
+  if (rootfs.kind === "directory") return [];
+  return (rootfs.below ?? []).map((path, index) => {
+    const layers = {
+      lower: [path],
+      upper: `${rootfs.directory}/upper${index}`,
+      work: `${rootfs.directory}/work${index}`,
+    };
+    const data = overlayData(layers, setting, facts);
+    return {
+      what: `mount the overlay of ${path}`,
+      why: "a filesystem mounted below the first one is not part of its overlay, and gets one of its own",
+      shell: [`mount -t overlay overlay -o ${quoteShell(data)} "$ROOT"${quoteShell(path)}`],
+      steps: [
+        ...openTarget(path, facts, { key: `below${index}`, kind: "existing" }),
+        step("mount", [text("overlay"), text(TARGET_PATH), text("overlay"), 0, text(data)]),
+      ],
+    };
+  });
+}
+
+/** Enters the rootfs, and takes the host's away. */
+export function planPivot(config: Config): Act[] {
+  const acts: Act[] = [{
+    what: "pivot into the rootfs",
+    why: "unlike chroot there is no way back: the host's root is unmounted from this namespace",
+    shell: ['cd "$ROOT" && pivot_root . . && umount -l . && cd /'],
+    steps: [
+      step("fchdir", [result(ROOT)]),
+      step("pivot_root", [text("."), text(".")]),
+      // The old root now lies over the new one. Where it is shared with the host, the unmount must not reach it.
+      step("mount", [0, text("."), 0, flags("MS_SLAVE", "MS_REC"), 0]),
+      step("umount2", [text("."), flags("MNT_DETACH")]),
+      step("chdir", [text("/")]),
+    ],
+  }];
+  if (config.root.readonly) acts.push(readOnlyRoot());
+  const propagation = config.linux.rootfsPropagation;
+  if (propagation !== undefined) acts.push(setPropagation(propagation));
+  return acts;
+}
+
+function readOnlyRoot(): Act {
+  const steps: Step[] = [step("mount", [0, text("/"), 0, flags("MS_REMOUNT", "MS_BIND", "MS_RDONLY"), 0])];
+  return {
+    what: "make the root read-only",
+    why: "asked for: nothing in the image can be changed, volumes and tmpfs can",
+    shell: ["mount -o remount,bind,ro /"],
+    steps,
+  };
+}
+
+function setPropagation(propagation: string): Act {
+  const recursive = propagation.startsWith("r");
+  const type = `MS_${propagation.replace(/^r/, "").toUpperCase()}`;
+  return {
+    what: `make the root ${propagation}`,
+    why: "asked for: how mounts made in the container and outside see one another",
+    shell: [`mount --make-${propagation} /`],
+    steps: [step("mount", [0, text("/"), 0, flags(type, ...(recursive ? ["MS_REC"] : [])), 0])],
+  };
+}

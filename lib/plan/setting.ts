@@ -1,0 +1,64 @@
+/**
+ * What a plan needs to know beside the container's Config and the host's Facts: where this one container lives on this
+ * host, and who is there when it ends.
+ *
+ * @module
+ */
+
+/** Where a container lives, and what surrounds it. */
+export interface Setting {
+  /** Name of its directories and cgroups. For a compiled launcher its last digits are those of `RUN_ID_DIGITS`. */
+  readonly id: string;
+  /** Shown by `ps` as `paddock: NAME`. */
+  readonly name: string;
+  readonly rootfs: RootfsSource;
+  /** `/run/paddock/ID`. */
+  readonly stateDir: string;
+  /** Files of `stateDir` that the launcher removes when nothing is left to tell. */
+  readonly stateFiles: readonly string[];
+  /** True where paddock made `stateDir`, and holds its lock in descriptor `LOCK_FD`; else the launcher does it. */
+  readonly prepared: boolean;
+  /** Content of files that are laid over those of the rootfs, by absolute path in the container. */
+  readonly files: Readonly<Record<string, string>>;
+  /** What each bind mount's source is on the host: a directory, or anything else, which is mounted onto a file. */
+  readonly sources: Readonly<Record<string, "directory" | "file">>;
+  /** Absolute, below each controller's mount point. */
+  readonly cgroupParent?: string;
+  /** With a terminal: what is typed is passed on. */
+  readonly interactive: boolean;
+  /** Process 1 is a small init of ours, the command its child. */
+  readonly init: boolean;
+  /** What is executed at the end when there is something to tell or to clean; absent: the launcher stands alone. */
+  readonly finish?: { readonly argv: readonly string[]; readonly env: readonly string[] };
+  /** True where the record and what was written are kept after the end. */
+  readonly keep: boolean;
+  /** Every step is told with its result at the end. */
+  readonly trace: boolean;
+}
+
+/** Where the root filesystem comes from. */
+export type RootfsSource =
+  /** A directory as it is: what the container writes is written there. */
+  | { readonly kind: "directory"; readonly path: string }
+  | OverlayRootfs;
+
+/** Directories that stay as they are, with a throw-away one over them. */
+export interface OverlayRootfs {
+  readonly kind: "overlay";
+  /** The topmost first. */
+  readonly lower: readonly string[];
+  /** The container's own directory, in which `upper`, `work` and `rootfs` are made; there is one if `prepared`. */
+  readonly directory: string;
+  /** What is written goes into memory, and is gone with the container without anybody to remove it. */
+  readonly inMemory?: boolean;
+  /** A directory that takes what is written, in place of `directory`/upper; on the same filesystem as `directory`. */
+  readonly upper?: string;
+  /** Filesystems mounted below the lower directory that are to be seen as well, each under an overlay of its own. */
+  readonly below?: readonly string[];
+}
+
+/** The descriptor in which a launcher holds the lock of its container's state directory. */
+export const LOCK_FD = 3;
+
+/** Stands in names of a compiled launcher for its process id, which it writes in their place when it starts. */
+export const RUN_ID_DIGITS = "0000000";

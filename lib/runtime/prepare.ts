@@ -1,0 +1,105 @@
+/**
+ * From options to everything that a plan is made of: the part that `run`, `explain` and `compile` share.
+ *
+ * @module
+ */
+import { PaddockError } from "../base/errors.ts";
+import type { Facts } from "../host/facts.ts";
+import type { Setting } from "../plan/setting.ts";
+import { rootfsPath } from "../plan/rootfs.ts";
+import type { Config } from "../spec/config.ts";
+import { buildConfig } from "../spec/from_options.ts";
+import { buildHosts, buildResolvConf } from "../spec/network_files.ts";
+import type { RunOptions } from "../spec/run_options.ts";
+import { checkConfig } from "../spec/validate.ts";
+import type { OpenedImage } from "./open_image.ts";
+import { lookUpSurroundings, readHostResolvConf } from "./surroundings.ts";
+
+/** Where a container will live, and how it ends. */
+export interface Place {
+  readonly id: string;
+  readonly name: string;
+  readonly stateDir: string;
+  /** The container's own directory in the data root, or beside the directory that keeps its changes. */
+  readonly dataDir: string;
+  readonly prepared: boolean;
+  readonly keep: boolean;
+  readonly finish?: Setting["finish"];
+}
+
+/** What `planContainer` takes beside the facts. */
+export interface Prepared {
+  readonly config: Config;
+  readonly setting: Setting;
+}
+
+/**
+ * Looks up what the options leave open, and makes the Config and the Setting.
+ *
+ * @throws PaddockError naming the option that does not fit this host or this image.
+ */
+export function prepareContainer(options: RunOptions, facts: Facts, image: OpenedImage, place: Place): Prepared {
+  const rootfs = image.rootfs(place);
+  const around = lookUpSurroundings({
+    id: place.id,
+    options,
+    facts,
+    rootfs: rootfsPath(rootfs),
+    image: image.config,
+    ...(image.files === undefined ? {} : { files: image.files }),
+  });
+  const config = checkConfig(buildConfig(options, around));
+  const setting: Setting = {
+    id: place.id,
+    name: place.name,
+    rootfs,
+    stateDir: place.stateDir,
+    stateFiles: ["config.json", "state.json"],
+    prepared: place.prepared,
+    files: etcFiles(options, config),
+    sources: findSources(options),
+    ...(options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent }),
+    interactive: options.interactive,
+    init: options.init,
+    ...(place.finish === undefined ? {} : { finish: place.finish }),
+    keep: place.keep,
+    trace: options.trace,
+  };
+  return { config, setting };
+}
+
+/** The files that a container has of its own, unless a mount of the user's is in their place. */
+function etcFiles(options: RunOptions, config: Config): Record<string, string> {
+  const hostname = config.hostname ?? Deno.hostname();
+  const files: Record<string, string> = {
+    "/etc/resolv.conf": buildResolvConf(options, readHostResolvConf()),
+    "/etc/hosts": buildHosts(options, hostname),
+    "/etc/hostname": `${hostname}\n`,
+  };
+  for (const { destination } of config.mounts) delete files[destination];
+  return files;
+}
+
+/** What the source of each bind mount is: the kernel mounts a directory onto a directory, and all else onto a file. */
+function findSources(options: RunOptions): Record<string, "directory" | "file"> {
+  const sources: Record<string, "directory" | "file"> = {};
+  for (const mount of options.mounts) {
+    if (mount.kind !== "bind") continue;
+    sources[mount.source] = kindOf(mount.source);
+  }
+  return sources;
+}
+
+function kindOf(path: string): "directory" | "file" {
+  try {
+    return Deno.statSync(path).isDirectory ? "directory" : "file";
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) {
+      throw new PaddockError(`cannot mount ${path}: no such file or directory on the host`, {
+        hint: "make it first (mkdir), or correct the path; sources are never made by paddock",
+        cause,
+      });
+    }
+    throw new PaddockError(`cannot mount ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * `paddock run`: from options to a launcher in place of this process.
+ *
+ * ```
+ * options ─ openImage ─▶ rootfs and image config ─ prepareContainer ─▶ Config, Setting
+ *         ─ planContainer ─▶ Plan ─ assemble ─▶ program ─ becomeLauncher ─▶ (no JavaScript any more)
+ * ```
+ *
+ * @module
+ */
+import { PaddockError } from "../base/errors.ts";
+import type { Facts } from "../host/facts.ts";
+import { probeHost } from "../host/probe.ts";
+import { becomeLauncher } from "../kernel/launch.ts";
+import { selfCommand } from "../kernel/self.ts";
+import { planContainer } from "../plan/build.ts";
+import { LOCK_FD } from "../plan/setting.ts";
+import { assemble } from "../program/assemble.ts";
+import type { RunOptions } from "../spec/run_options.ts";
+import { createContainer, type OwnedContainer } from "../state/container.ts";
+import { makeDataDirectory } from "../state/data_directory.ts";
+import { quickGc, reclaimContainer } from "./gc.ts";
+import { type OpenedImage, openImage } from "./open_image.ts";
+import { type Place, prepareContainer } from "./prepare.ts";
+import { removeContainer } from "./remove_container.ts";
+
+/**
+ * Runs a container in the foreground. Returns only when it could not be started.
+ *
+ * @throws PaddockError saying why; nothing is left behind then.
+ */
+export async function runContainer(options: RunOptions): Promise<number> {
+  const facts = probeHost();
+  requireRoot(facts);
+  quickGc(options);
+  const image = await openImage(options, facts, "import");
+  image.notes.forEach((note) => console.error(`paddock: ${note}`));
+  const owned = createContainer(options, options.name, (dead) => reclaimContainer(options, dead));
+  try {
+    return start(options, facts, image, owned);
+  } catch (error) {
+    removeContainer(owned, options, undefined);
+    throw error;
+  }
+}
+
+/**
+ * @throws PaddockError unless this is root.
+ */
+export function requireRoot(facts: Facts): void {
+  if (facts.uid === 0) return;
+  throw new PaddockError("only root may make containers here", { hint: "call it with sudo" });
+}
+
+function start(options: RunOptions, facts: Facts, image: OpenedImage, owned: OwnedContainer): never {
+  const place = choosePlace(options, image, owned);
+  const { config, setting } = prepareContainer(options, facts, image, place);
+  const plan = planContainer(config, facts, setting);
+  owned.writeRecord({
+    id: owned.id,
+    ...(options.name === undefined ? {} : { name: options.name }),
+    created: new Date().toISOString(),
+    image: options.image,
+    command: config.process.args,
+    ...(image.overlaid ? { dataDir: place.dataDir } : {}),
+    cgroupPaths: plan.cgroupPaths,
+    keep: place.keep,
+    launcherPid: Deno.pid,
+  });
+  owned.writeFile("config.json", JSON.stringify(config));
+  becomeLauncher(assemble(plan), {
+    title: `paddock: ${setting.name}`,
+    keep: { fd: owned.lock.fd, as: LOCK_FD },
+    fallbackDirectory: `${options.dataRoot}/launchers`,
+    markDescriptors: !facts.has.close_range,
+  });
+}
+
+function choosePlace(options: RunOptions, image: OpenedImage, owned: OwnedContainer): Place {
+  return {
+    id: owned.id,
+    name: options.name ?? owned.id,
+    stateDir: owned.directory,
+    dataDir: image.overlaid ? makePlaceForChanges(options, owned) : "",
+    prepared: true,
+    keep: options.name !== undefined && !options.rm,
+    finish: { argv: finishCommand(options, owned.id), env: finishEnvironment() },
+  };
+}
+
+/** An overlay's work directory must be on the filesystem of its upper one: beside it, if the user chose that. */
+function makePlaceForChanges(options: RunOptions, owned: OwnedContainer): string {
+  if (options.rwSave === undefined) return makeDataDirectory(options.dataRoot, owned.id, owned.directory);
+  Deno.mkdirSync(options.rwSave, { recursive: true });
+  const upper = Deno.realPathSync(options.rwSave);
+  const slash = upper.lastIndexOf("/");
+  const directory = `${upper.slice(0, slash)}/.${upper.slice(slash + 1)}.paddock-${owned.id}`;
+  Deno.mkdirSync(directory, { mode: 0o700 });
+  return directory;
+}
+
+function finishCommand(options: RunOptions, id: string): string[] {
+  const roots = ["--root", options.root, "--data-root", options.dataRoot];
+  return [...selfCommand(), "finish", ...roots, ...(options.trace ? ["--trace"] : []), id];
+}
+
+/** What the paddock at the end needs of this one's environment; the launcher itself gets none. */
+const KEPT_VARIABLES = ["PATH", "HOME", "DENO_DIR", "XDG_CACHE_HOME", "TERM", "NO_COLOR", "LANG"];
+
+function finishEnvironment(): string[] {
+  return KEPT_VARIABLES.flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [`${name}=${value}`];
+  });
+}
