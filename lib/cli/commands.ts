@@ -114,7 +114,7 @@ export const COMMANDS: readonly Command[] = [
     name: "gc",
     summary: "remove what crashes have left behind",
     positionals: [],
-    options: [JSON_FLAG],
+    options: [{ name: "dry-run", help: "only say what would be removed" }, JSON_FLAG],
     examples: [["paddock gc", "cgroups, directories and locks of containers that are gone"]],
     load: () => import("./verbs/gc.ts"),
   },

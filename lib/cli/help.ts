@@ -19,7 +19,7 @@ export function formatStartPage(): string {
     "paddock: real Linux containers from one file",
     "",
     "Begin with:",
-    "  sudo paddock run -it host sh          a shell in a throw-away copy of this host",
+    "  sudo paddock run -it host sh          a shell in a copy of this host",
     "  sudo paddock run rootfs.tar.gz        what `docker export` wrote",
     "  paddock explain rootfs.tar.gz sh      what that would do, step by step",
     "  paddock doctor                        what this host can do",

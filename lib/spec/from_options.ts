@@ -7,6 +7,7 @@
  */
 import { CAPABILITIES } from "../base/capabilities.ts";
 import { PaddockError } from "../base/errors.ts";
+import { findSignal, nameSignal } from "../base/signals.ts";
 import type { Capabilities, Config, Linux, Process } from "./config.ts";
 import {
   DEFAULT_CAPABILITIES,
@@ -86,7 +87,7 @@ function buildProcess(options: RunOptions, around: Surroundings, hostname: strin
   const { uid, gid, additionalGids, home } = around.user;
   return {
     ...(options.tty ? { terminal: true } : {}),
-    cwd: options.workdir ?? (around.image.workingDir || "/"),
+    cwd: options.workdir ?? makeAbsolute(around.image.workingDir ?? ""),
     env: buildEnv(options, around, hostname, home),
     args: buildArgs(options, around.image),
     user: {
@@ -100,6 +101,11 @@ function buildProcess(options: RunOptions, around: Surroundings, hostname: strin
     ...(options.noNewPrivileges ? { noNewPrivileges: true } : {}),
     ...(options.oomScoreAdj === undefined ? {} : { oomScoreAdj: options.oomScoreAdj }),
   };
+}
+
+/** A working directory of an image; a relative one begins at the root, as in docker. */
+function makeAbsolute(path: string): string {
+  return path.startsWith("/") ? path : `/${path}`;
 }
 
 /** Entrypoint and command; a new entrypoint drops the image's command with the image's entrypoint, as in docker. */
@@ -205,7 +211,9 @@ function chooseHostname(options: RunOptions, around: Surroundings): string | und
 
 function buildAnnotations(options: RunOptions, { image }: Surroundings): Record<string, string> {
   const labels = { ...image.labels, ...options.labels };
-  const signal = options.stopSignal ?? image.stopSignal;
+  // An image may say `SIGTERM`, `TERM` or `15`; one that says nonsense gets the default.
+  const number = findSignal(image.stopSignal ?? "");
+  const signal = options.stopSignal ?? (number === undefined ? undefined : nameSignal(number));
   return {
     [ANNOTATIONS.image]: options.image,
     ...(options.init ? { [ANNOTATIONS.init]: "true" } : {}),
