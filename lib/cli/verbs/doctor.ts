@@ -3,12 +3,14 @@
  *
  * @module
  */
+import { readRoots } from "../run_options.ts";
 import type { Host, Words } from "../types.ts";
 import { isOn } from "../words.ts";
 
-/** Prints what this host can do. */
+/** Prints what this host can do; fails where no container can run. */
 export async function run(words: Words, host: Host): Promise<number> {
   const { runDoctor } = await import("../../runtime/doctor.ts");
-  host.print(await runDoctor({ json: isOn(words, "json") }));
-  return 0;
+  const { text, code } = await runDoctor(readRoots(words, host), { json: isOn(words, "json") });
+  host.print(text);
+  return code;
 }
