@@ -84,18 +84,17 @@ Deno.test(
 );
 
 Deno.test(
-  "createContainer refuses a name that is taken, and takes it once reclaim has removed who had it",
+  "createContainer refuses a name that is taken, until its container is removed",
   withRoots((roots) => {
     const first = createContainer(roots, "web");
-    assertThrows(() => createContainer(roots, "web", () => true), PaddockError, "is creating");
+    assertThrows(() => createContainer(roots, "web"), PaddockError, "is creating");
     first.writeRecord(recordOf("web"));
-    assertThrows(() => createContainer(roots, "web", () => true), PaddockError, "is running");
+    assertThrows(() => createContainer(roots, "web"), PaddockError, "is running");
     first.lock.release();
-    assertThrows(() => createContainer(roots, "web"), PaddockError, "is dead");
-    using second = createContainer(roots, "web", () => {
-      (adoptContainer(roots, "web") as OwnedContainer).remove();
-      return true;
-    });
+    const error = assertThrows(() => createContainer(roots, "web"), PaddockError, "is dead");
+    assertEquals(error.hint, "remove it: paddock rm web");
+    (adoptContainer(roots, "web") as OwnedContainer).remove();
+    using second = createContainer(roots, "web");
     assertEquals(seeContainer(roots, "web")?.status, "creating");
     second.remove();
     assertEquals(seeContainer(roots, "web"), undefined);

@@ -55,23 +55,17 @@ export const RECORD_FILE = "state.json";
 export const PID_FILE = "pid";
 
 /**
- * Makes a container's directory and takes its lock. Where a dead container has the id, `reclaim` is asked to remove it
- * first.
+ * Makes a container's directory and takes its lock. A dead container has its id until it is removed.
  *
  * @param id a name, or `undefined` for a new id.
- * @param reclaim removes what the dead container of that id left, or gives false where it must stay.
  * @throws PaddockError where the id is no name or is taken, or the state root cannot be trusted.
  */
-export function createContainer(
-  roots: Roots,
-  id: string | undefined,
-  reclaim: (dead: SeenContainer) => boolean = () => false,
-): OwnedContainer {
+export function createContainer(roots: Roots, id: string | undefined): OwnedContainer {
   const chosen = id === undefined ? makeId() : checkName(id);
   ensurePrivateDirectory(roots.root);
   // A kept container still has its name after a boot, when its state directory is gone.
   const kept = id !== undefined && isThere(dataDirectoryOf(roots.dataRoot, id)) ? seeContainer(roots, id) : undefined;
-  if (kept !== undefined && !(isOver(kept.status) && reclaim(kept))) throw describeConflict(kept);
+  if (kept !== undefined) throw describeConflict(kept);
   const directory = `${roots.root}/${chosen}`;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (makeDirectory(directory)) {
@@ -80,8 +74,7 @@ export function createContainer(
       if (typeof lock === "object") return own(chosen, directory, lock);
     } else {
       const seen = seeContainer(roots, chosen);
-      const gone = seen === undefined || (isOver(seen.status) && reclaim(seen));
-      if (!gone) throw describeConflict(seen);
+      if (seen !== undefined) throw describeConflict(seen);
     }
   }
   throw new PaddockError(`cannot make ${directory}: another paddock removes it again and again`);
@@ -216,12 +209,8 @@ function readEntries(directory: string): Deno.DirEntry[] {
   }
 }
 
-function isOver(status: Status): boolean {
-  return status === "stopped" || status === "dead";
-}
-
 function describeConflict(seen: SeenContainer): PaddockError {
-  const hint = isOver(seen.status)
+  const hint = seen.status === "dead" || seen.status === "stopped"
     ? `remove it: paddock rm ${seen.id}`
     : `choose another name, or end it: paddock rm -f ${seen.id}`;
   return new PaddockError(`the name '${seen.id}' is taken by a container that is ${seen.status}`, { hint });

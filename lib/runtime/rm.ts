@@ -1,0 +1,85 @@
+/**
+ * `paddock rm`: removes a container that is kept, and with force one that runs.
+ *
+ * @module
+ */
+import { PaddockError } from "../base/errors.ts";
+import { killCgroups } from "../kernel/cgroup.ts";
+import { syscall } from "../kernel/syscall.ts";
+import { adoptContainer, openContainer, type OwnedContainer, type SeenContainer } from "../state/container.ts";
+import { isLocked } from "../state/lock.ts";
+import type { Roots } from "../state/root.ts";
+import { checkTransition } from "../state/status.ts";
+import { eraseContainer } from "./erase_container.ts";
+
+/**
+ * Removes a container and all that it wrote.
+ *
+ * @param force end it first where it runs.
+ * @throws PaddockError where there is none, where it runs and `force` is not given, or where something of it stays.
+ */
+export async function removeContainer(
+  idOrName: string,
+  { force }: { readonly force: boolean },
+  roots: Roots,
+): Promise<void> {
+  const seen = openContainer(roots, idOrName);
+  if (force && seen.status === "running") await endContainer(seen);
+  else checkTransition(seen.id, seen.status, "remove");
+  const owned = adopt(roots, seen.id);
+  // Its launcher removed it as it ended.
+  if (owned === undefined) return;
+  const problems = await eraseContainer(owned, roots, seen.record);
+  if (problems.length > 0) {
+    throw new PaddockError(`cannot remove container '${seen.id}': ${problems.join("; ")}`, {
+      hint: "when that is mended: paddock gc",
+    });
+  }
+}
+
+function adopt(roots: Roots, id: string): OwnedContainer | undefined {
+  const owned = adoptContainer(roots, id);
+  if (typeof owned === "object") return owned;
+  if (owned === "gone") return undefined;
+  throw new PaddockError(`cannot remove container '${id}': another paddock has taken it up`, { hint: "try again" });
+}
+
+/** How long a launcher may take to clean up after its container was killed, milliseconds. */
+const PATIENCE = 10_000;
+
+/**
+ * Kills everything in the container's cgroups and waits for its launcher to clean up; a launcher that does not end is
+ * killed after.
+ */
+async function endContainer({ id, directory, record, pid }: SeenContainer): Promise<void> {
+  if (record !== undefined && record.cgroupPaths.length > 0) killCgroups(record.cgroupPaths);
+  // Without a cgroup its first process is killed, and with that all of its pid namespace.
+  else if (pid !== undefined) killWhileLocked(directory, pid);
+  if (await waitForEnd(directory, PATIENCE)) return;
+  if (record?.launcherPid !== undefined) killWhileLocked(directory, record.launcherPid);
+  if (await waitForEnd(directory, PATIENCE)) return;
+  throw new PaddockError(`container '${id}' does not end: a process in it cannot be killed`, {
+    hint: "it waits in the kernel, for a disk or a network filesystem: see ps -eo pid,stat,wchan,comm",
+  });
+}
+
+/** The lock says that the launcher lives, and so that a number is still the process that was meant. */
+function killWhileLocked(directory: string, pid: number): void {
+  const fd = syscall("pidfd_open", pid, 0);
+  if (fd < 0) {
+    if (isLocked(directory)) syscall("kill", pid, SIGKILL);
+    return;
+  }
+  if (isLocked(directory)) syscall("pidfd_send_signal", fd, SIGKILL, null, 0);
+  syscall("close", fd);
+}
+
+const SIGKILL = 9;
+
+async function waitForEnd(directory: string, milliseconds: number): Promise<boolean> {
+  for (const end = Date.now() + milliseconds; Date.now() < end;) {
+    if (!isLocked(directory)) return true;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return !isLocked(directory);
+}
