@@ -3,17 +3,28 @@
  *
  * @module
  */
-import { VERSION } from "../../base/version.ts";
+import { type BuildInfo, readBuildInfo } from "../../base/build_info.ts";
 import type { Host, Words } from "../types.ts";
 import { isOn } from "../words.ts";
 
-/** Prints the version, the machine's architecture, and what paddock runs on. */
+/** Prints the version, the architecture, and in what form this paddock runs. */
 export function run(words: Words, host: Host): Promise<number> {
-  const facts = { version: VERSION, arch: Deno.build.arch, deno: Deno.version.deno, v8: Deno.version.v8 };
-  host.print(
-    isOn(words, "json")
-      ? `${JSON.stringify(facts, null, 2)}\n`
-      : `paddock ${facts.version} (${facts.arch}, Deno ${facts.deno})\n`,
-  );
+  const info = readBuildInfo();
+  const text = isOn(words, "json")
+    ? JSON.stringify({ ...info, arch: Deno.build.arch }, null, 2)
+    : formatVersion(info, Deno.build.arch);
+  host.print(`${text}\n`);
   return Promise.resolve(0);
 }
+
+/** One line for a person. */
+export function formatVersion({ version, kind, revision, runtime }: BuildInfo, arch: string): string {
+  const source = revision === undefined ? "" : ` of ${revision.slice(0, 12)}`;
+  return `paddock ${version} (${arch}, ${FORMS[kind]}${source}, Deno ${runtime})`;
+}
+
+const FORMS: Readonly<Record<BuildInfo["kind"], string>> = {
+  source: "run from its source",
+  compiled: "one file by deno compile",
+  packed: "one file with its runtime packed in",
+};

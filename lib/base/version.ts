@@ -1,8 +1,0 @@
-/**
- * paddock's version.
- *
- * @module
- */
-
-/** Semantic version. */
-export const VERSION = "0.1.0";
