@@ -3,9 +3,7 @@
  *
  * @module
  */
-
-/** The version of this source. */
-export const VERSION = "0.1.0";
+import { VERSION } from "./version.ts";
 
 /** How this paddock was built. */
 export interface BuildInfo {

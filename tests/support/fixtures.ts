@@ -96,7 +96,16 @@ async function buildBusybox(dir: string): Promise<void> {
 
 async function buildDebian(dir: string): Promise<void> {
   const { mirror, suite } = readMirror();
-  await run("debootstrap", ["--variant=minbase", "--include=libcap2-bin,attr", suite, dir, mirror]);
+  // It mounts /proc in there, which nobody is to see nor to forget.
+  await run("unshare", [
+    "--mount",
+    "debootstrap",
+    "--variant=minbase",
+    "--include=libcap2-bin,attr",
+    suite,
+    dir,
+    mirror,
+  ]);
   for (const name of ["var/cache/apt/archives", "var/lib/apt/lists"]) {
     await run("find", [join(dir, name), "-type", "f", "-delete"]);
   }
