@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { VERSION } from "./version.ts";
+
+/** The version of this source. */
+export const VERSION = "0.1.0";
 
 /** How this paddock was built. */
 export interface BuildInfo {

@@ -1,6 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { buildInfoLine, readBuildInfo } from "./build_info.ts";
-import { VERSION } from "./version.ts";
+import { buildInfoLine, readBuildInfo, VERSION } from "./build_info.ts";
 
 Deno.test("from source, the build info says so", () => {
   assertEquals(readBuildInfo(), { version: VERSION, kind: "source", runtime: Deno.version.deno });
