@@ -5,7 +5,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { PaddockError } from "../lib/base/errors.ts";
 import { makeId } from "../lib/base/names.ts";
 import { probeHost } from "../lib/host/probe.ts";
-import { collectGarbage, formatGcReport, type GcReport, quickGc } from "../lib/runtime/gc.ts";
+import { collectGarbage, type GcReport, quickGc } from "../lib/runtime/gc.ts";
 import { listContainers } from "../lib/runtime/ps.ts";
 import { removeContainer } from "../lib/runtime/rm.ts";
 import { createContainer, type OwnedContainer, seeContainer } from "../lib/state/container.ts";
@@ -75,7 +75,7 @@ Deno.test(
     makeContainer(roots, id).lock.release();
     const seen = await collectGarbage(roots, { dryRun: true, facts: FACTS });
     assertEquals(kinds(seen), ["container"]);
-    assert(formatGcReport(seen).includes(`would remove container ${id}: its launcher is gone`));
+    assertEquals(seen.leftovers.find(({ what }) => what === id)?.why, "its launcher is gone");
     assertEquals(seeContainer(roots, id)?.status, "dead");
     const done = await collectGarbage(roots, { facts: FACTS });
     assertEquals(done.leftovers.flatMap(({ problems }) => problems), []);

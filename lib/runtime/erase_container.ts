@@ -13,7 +13,7 @@ import { PARENT, removeCgroups } from "../kernel/cgroup.ts";
 import { openDirectory } from "../kernel/fs.ts";
 import { removeTreeAt } from "../kernel/remove_tree.ts";
 import { syscall } from "../kernel/syscall.ts";
-import type { OwnedContainer } from "../state/container.ts";
+import { type OwnedContainer, readRecord } from "../state/container.ts";
 import { dataDirectoryOf, isThere, readOwner } from "../state/data_directory.ts";
 import type { ContainerRecord } from "../state/record.ts";
 import type { Roots } from "../state/root.ts";
@@ -30,7 +30,7 @@ export type Problem = string;
 export async function eraseContainer(
   owned: OwnedContainer,
   roots: Roots,
-  record: ContainerRecord | undefined,
+  record: ContainerRecord | undefined = readRecord(owned.directory),
 ): Promise<Problem[]> {
   const problems = await removeCgroupsOf(owned.id, record);
   problems.push(...removeDataDirectory(record?.dataDir ?? dataDirectoryOf(roots.dataRoot, owned.id), owned.directory));

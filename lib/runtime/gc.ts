@@ -87,22 +87,6 @@ export async function quickGc(roots: Roots): Promise<Leftover[]> {
   return found;
 }
 
-/** A report for a person; lines without a final newline. */
-export function formatGcReport({ dryRun, leftovers }: GcReport): string {
-  if (leftovers.length === 0) return "nothing was left behind";
-  return leftovers.flatMap(({ kind, what, why, problems }) => {
-    const done = dryRun ? "would remove" : problems.length === 0 ? "removed" : "could not remove";
-    return [`${done} ${KINDS[kind]} ${what}: ${why}`, ...problems.map((problem) => `  ${problem}`)];
-  }).join("\n");
-}
-
-const KINDS: Readonly<Record<Leftover["kind"], string>> = {
-  container: "container",
-  cgroup: "cgroup",
-  data: "data",
-  import: "unfinished import",
-};
-
 /** Something that is left, and how it is removed; `undefined` from `remove`: another paddock is about it. */
 interface Found extends Omit<Leftover, "problems"> {
   readonly remove: () => Promise<readonly Problem[] | undefined>;
