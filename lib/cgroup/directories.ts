@@ -74,7 +74,7 @@ export function buildEnable(hierarchy: Hierarchy, required: readonly string[], w
         ? "a limit can be set only where every directory above hands the controller down"
         : "to see what the container uses, and why it died; where it is refused the container runs without",
       shell: [`echo +${name} > ${path}`],
-      steps: writeFile(path, `+${name}`, more),
+      steps: more.onNegative === undefined ? writeFile(path, `+${name}`) : tryWriteFile(path, `+${name}`),
     });
     return [
       ...required.map((name) => act(name, {})),
@@ -184,9 +184,13 @@ export function buildRemove({ directory }: Hierarchy): Act {
 
 /** Steps that stop (true) or continue every process of the cgroup at once; failing, they change nothing. */
 export function buildFreeze({ version, directory }: Hierarchy, frozen: boolean): Step[] {
-  const more = { onNegative: "next" };
-  if (version === 1) return writeFile(`${directory}/freezer.state`, frozen ? "FROZEN" : "THAWED", more);
-  return writeFile(`${directory}/cgroup.freeze`, frozen ? "1" : "0", more);
+  if (version === 1) return tryWriteFile(`${directory}/freezer.state`, frozen ? "FROZEN" : "THAWED");
+  return tryWriteFile(`${directory}/cgroup.freeze`, frozen ? "1" : "0");
+}
+
+/** As `writeFile`, and goes on to the step after them whatever fails. */
+function tryWriteFile(path: string, data: string): Step[] {
+  return writeFile(path, data).map((step) => ({ ...step, onNegative: "next" }));
 }
 
 /** All regions of several. */
