@@ -165,3 +165,48 @@ export function constant(name: string, arch: Arch): number {
 export function combine(names: readonly string[], arch: Arch): bigint {
   return names.reduce((word, name) => word | BigInt(constant(name, arch)), 0n);
 }
+
+/** Which constants an argument of flags of a call may hold, by the beginning of their names. */
+const FAMILIES: Readonly<Record<string, readonly string[]>> = {
+  openat: ["O_"],
+  openat2: ["O_"],
+  dup3: ["O_"],
+  mount: ["MS_"],
+  umount2: ["MNT_", "UMOUNT_"],
+  clone: ["CLONE_", "SIGCHLD"],
+  unshare: ["CLONE_"],
+  setns: ["CLONE_"],
+  unlinkat: ["AT_"],
+  fchownat: ["AT_"],
+  execveat: ["AT_"],
+  open_tree: ["OPEN_TREE_", "AT_RECURSIVE"],
+  move_mount: ["MOVE_MOUNT_"],
+  mount_setattr: ["AT_"],
+  wait4: ["WNOHANG", "WUNTRACED"],
+  flock: ["LOCK_"],
+  ioctl: ["TIOC", "TC"],
+  fcntl: ["F_"],
+  prctl: ["PR_"],
+  rt_sigprocmask: ["SIG_"],
+  socket: ["AF_INET", "SOCK_"],
+};
+
+/** Names of the constants that make up `value` as an argument of `call`; undefined where they do not. */
+export function constantNames(call: string, value: number, arch: Arch): string | undefined {
+  if (value === 0) return "0";
+  const families = FAMILIES[call] ?? [];
+  const table = Object.keys(CONSTANTS).filter((name) => families.some((family) => name.startsWith(family)));
+  const exact = table.find((name) => constant(name, arch) === value);
+  if (exact !== undefined) return exact;
+  // Those of several bits (O_TMPFILE) before those that are part of them.
+  const bits = (name: string) => constant(name, arch).toString(2).replaceAll("0", "").length;
+  const found: string[] = [];
+  let left = BigInt(value);
+  for (const name of table.sort((a, b) => bits(b) - bits(a))) {
+    const mask = BigInt(constant(name, arch));
+    if (mask === 0n || (left & mask) !== mask) continue;
+    found.push(name);
+    left &= ~mask;
+  }
+  return left === 0n ? found.join("|") : undefined;
+}

@@ -5,10 +5,12 @@
  */
 import { PaddockError } from "../base/errors.ts";
 import type { Facts, MountFact } from "../host/facts.ts";
+import { findImageConfig } from "../image/find_config.ts";
 import type { OverlayRootfs, RootfsSource } from "../plan/setting.ts";
 import type { ImageConfig } from "../spec/image_config.ts";
 import type { RunOptions } from "../spec/run_options.ts";
 import type { Place } from "./prepare.ts";
+import type { Voice } from "./voice.ts";
 
 /** An image that can become a rootfs. */
 export interface OpenedImage {
@@ -31,10 +33,10 @@ export type OpenMode = "import" | "look";
  *
  * @throws PaddockError where there is none of that name, or it cannot be a rootfs here.
  */
-export async function openImage(options: RunOptions, facts: Facts, mode: OpenMode): Promise<OpenedImage> {
-  if (options.image === "host") return await openHost(options, facts);
-  if (isDirectory(options.image)) return await openDirectoryImage(options, facts);
-  return await openArchiveImage(options, facts, mode);
+export async function openImage(options: RunOptions, facts: Facts, mode: OpenMode, voice: Voice): Promise<OpenedImage> {
+  if (options.image === "host") return openHost(options, facts);
+  if (isDirectory(options.image)) return openDirectoryImage(options, facts);
+  return await openArchiveImage(options, facts, mode, voice);
 }
 
 function isDirectory(path: string): boolean {
@@ -45,9 +47,9 @@ function isDirectory(path: string): boolean {
   }
 }
 
-async function openDirectoryImage(options: RunOptions, facts: Facts): Promise<OpenedImage> {
+function openDirectoryImage(options: RunOptions, facts: Facts): OpenedImage {
   const path = Deno.realPathSync(options.image);
-  const { config, notes } = await findConfig(options, path);
+  const { config, notes } = findImageConfig({ ...configFile(options), rootfs: path });
   if (options.rwSave !== undefined) requireOverlay(facts);
   return {
     config,
@@ -62,9 +64,9 @@ async function openDirectoryImage(options: RunOptions, facts: Facts): Promise<Op
  * The host's root with a throw-away layer over it. Filesystems of disks that are mounted below get a layer each; those
  * which the kernel makes up (/proc, /sys, /dev, /run) are not part of an image.
  */
-async function openHost(options: RunOptions, facts: Facts): Promise<OpenedImage> {
+function openHost(options: RunOptions, facts: Facts): OpenedImage {
   requireOverlay(facts);
-  const { config, notes } = await findConfig(options, "/");
+  const { config, notes } = findImageConfig({ ...configFile(options), rootfs: "/" });
   const below = facts.mounts.filter((mount) => isDisk(mount) && isBelow(mount.target, options)).map(({ target }) =>
     target
   );
@@ -89,11 +91,15 @@ function isBelow(target: string, options: RunOptions): boolean {
     Deno.statSync(target).isDirectory;
 }
 
-async function openArchiveImage(options: RunOptions, facts: Facts, mode: OpenMode): Promise<OpenedImage> {
+async function openArchiveImage(options: RunOptions, facts: Facts, mode: OpenMode, voice: Voice): Promise<OpenedImage> {
   requireOverlay(facts);
   const { openArchiveLayer } = await import("./open_archive.ts");
-  const layer = await openArchiveLayer(options, mode);
-  const { config, notes } = await findConfig(options, layer.files);
+  const layer = await openArchiveLayer(options, mode, voice);
+  const { config, notes } = findImageConfig({
+    ...configFile(options),
+    ...(options.image === "-" ? {} : { archive: options.image }),
+    ...(layer.files === undefined ? {} : { rootfs: layer.files }),
+  });
   return {
     config,
     notes,
@@ -124,10 +130,6 @@ function requireOverlay(facts: Facts): void {
   });
 }
 
-async function findConfig(
-  options: RunOptions,
-  files: string | undefined,
-): Promise<{ config: ImageConfig; notes: readonly string[] }> {
-  void [options, files];
-  return await Promise.resolve({ config: { cmd: ["sh"] }, notes: [] });
+function configFile(options: RunOptions): { readonly configFile?: string } {
+  return options.config === undefined ? {} : { configFile: options.config };
 }

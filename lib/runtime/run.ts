@@ -19,27 +19,28 @@ import { assemble } from "../program/assemble.ts";
 import type { RunOptions } from "../spec/run_options.ts";
 import { createContainer, type OwnedContainer } from "../state/container.ts";
 import { makeDataDirectory } from "../state/data_directory.ts";
+import { eraseContainer } from "./erase_container.ts";
 import { quickGc, reclaimContainer } from "./gc.ts";
 import { type OpenedImage, openImage } from "./open_image.ts";
 import { type Place, prepareContainer } from "./prepare.ts";
-import { removeContainer } from "./remove_container.ts";
+import type { Voice } from "./voice.ts";
 
 /**
  * Runs a container in the foreground. Returns only when it could not be started.
  *
  * @throws PaddockError saying why; nothing is left behind then.
  */
-export async function runContainer(options: RunOptions): Promise<number> {
+export async function runContainer(options: RunOptions, voice: Voice): Promise<number> {
   const facts = probeHost();
   requireRoot(facts);
   quickGc(options);
-  const image = await openImage(options, facts, "import");
-  image.notes.forEach((note) => console.error(`paddock: ${note}`));
-  const owned = createContainer(options, options.name, (dead) => reclaimContainer(options, dead));
+  const image = await openImage(options, facts, "import", voice);
+  image.notes.forEach((note) => voice.note(note));
+  const owned = createContainer(options, options.name, (dead) => reclaimContainer(options, dead.id));
   try {
     return start(options, facts, image, owned);
   } catch (error) {
-    removeContainer(owned, options, undefined);
+    eraseContainer(owned, options, undefined);
     throw error;
   }
 }

@@ -6,10 +6,7 @@
 import { PaddockError } from "../base/errors.ts";
 import type { Facts } from "../host/facts.ts";
 import { readText } from "../host/probe.ts";
-import { encodeText } from "../base/byte_string.ts";
-import { O, openDirectory, readWhole } from "../kernel/fs.ts";
-import { tryOpenInRoot } from "../kernel/in_root.ts";
-import { Fd } from "../kernel/fd.ts";
+import { readUserFiles } from "../image/root_files.ts";
 import type { Surroundings } from "../spec/from_options.ts";
 import type { ImageConfig } from "../spec/image_config.ts";
 import { type DeviceNode, listDevicePaths } from "../spec/resources_from_options.ts";
@@ -36,14 +33,13 @@ export interface LookUp {
 export function lookUpSurroundings({ id, options, facts, rootfs, files, image }: LookUp): Surroundings {
   const user = options.user ?? image.user ?? "";
   const needsFiles = user !== "" || options.groupAdd.length > 0;
-  const read = (name: string) => files === undefined ? "" : readImageFile(files, name);
   return {
     id,
     rootfs,
     image,
     // Root's home is read as well, unless that would be all that the files are opened for.
     user: needsFiles || files !== undefined
-      ? resolveUser(user, options.groupAdd, { passwd: read("etc/passwd"), group: read("etc/group") })
+      ? resolveUser(user, options.groupAdd, files === undefined ? { passwd: "", group: "" } : readUserFiles(files))
       : { uid: 0, gid: 0, additionalGids: [], home: "/root" },
     limitsSwap: facts.cgroup.controllers["memory"]?.swap === true,
     hostname: Deno.hostname(),
@@ -51,18 +47,6 @@ export function lookUpSurroundings({ id, options, facts, rootfs, files, image }:
     allNodes: options.privileged ? listNodes("/dev") : [],
     maskedPaths: throttlePaths(),
   };
-}
-
-/** passwd and group files larger than this are nobody's. */
-const LARGEST_FILE = 4 << 20;
-
-/** A file of the image, looked up by the kernel inside it; empty where there is none. */
-export function readImageFile(rootfs: string, name: string): string {
-  using root = openDirectory(rootfs);
-  const number = tryOpenInRoot(root.number, encodeText(name), O.RDONLY | O.CLOEXEC | O.NONBLOCK);
-  if (number < 0) return "";
-  using fd = new Fd(number);
-  return new TextDecoder().decode(readWhole(fd.number, LARGEST_FILE, name));
 }
 
 /** The device node at a path of the host, or all nodes below it where it is a directory. */

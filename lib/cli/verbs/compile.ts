@@ -6,6 +6,7 @@
 import { UsageError } from "../../base/errors.ts";
 import { readRunOptions } from "../run_options.ts";
 import type { Host, Words } from "../types.ts";
+import { speakOn } from "../voice.ts";
 import { readFlag, resolveHostPath } from "../values/flag.ts";
 
 /** Writes the container as a program. */
@@ -16,6 +17,6 @@ export async function run(words: Words, host: Host): Promise<number> {
   }
   const options = readRunOptions(words, host);
   const { compileContainer } = await import("../../runtime/compile.ts");
-  await compileContainer(options, output);
+  await compileContainer(options, output, speakOn(host));
   return 0;
 }

@@ -1,0 +1,79 @@
+/**
+ * `paddock compile`: the launcher as a file that starts the container without paddock.
+ *
+ * @module
+ */
+import { PaddockError } from "../base/errors.ts";
+import { probeHost } from "../host/probe.ts";
+import { planContainer } from "../plan/build.ts";
+import { RUN_ID_DIGITS } from "../plan/setting.ts";
+import { assemble } from "../program/assemble.ts";
+import type { RunOptions } from "../spec/run_options.ts";
+import { openImage } from "./open_image.ts";
+import { prepareContainer } from "./prepare.ts";
+import type { Voice } from "./voice.ts";
+
+/**
+ * Writes a launcher. It needs no root for a directory; an archive has to be imported first, which does.
+ *
+ * @param output path of the file; one that is there is replaced.
+ * @throws PaddockError where `run` would refuse as well, or the file cannot be written.
+ */
+export async function compileContainer(options: RunOptions, output: string, voice: Voice): Promise<void> {
+  refuse(options);
+  const facts = probeHost();
+  const image = await openImage(options, facts, facts.uid === 0 ? "import" : "look", voice);
+  image.notes.forEach((note) => voice.note(note));
+  const name = options.name ?? nameOf(output);
+  const id = `${name}-${RUN_ID_DIGITS}`;
+  const stateDir = `${options.root}/${id}`;
+  const { config, setting } = prepareContainer(options, facts, image, {
+    id,
+    name,
+    stateDir,
+    // Kept in memory, so that nobody has to remove it.
+    dataDir: `${stateDir}/fs`,
+    prepared: false,
+    keep: false,
+  });
+  writeProgram(assemble(planContainer(config, facts, setting)), output);
+}
+
+function refuse(options: RunOptions): void {
+  const what = options.image === "-"
+    ? "a tarball on standard input"
+    : options.trace
+    ? "--trace"
+    : options.rwSave !== undefined
+    ? "--rw-save"
+    : undefined;
+  if (what === undefined) return;
+  throw new PaddockError(`compile cannot take ${what}: the program is run without paddock, and many times`, {
+    hint: "leave it out, or use `paddock run`",
+  });
+}
+
+/** A container's name from that of the file: what a name cannot hold becomes a dash. */
+function nameOf(output: string): string {
+  const base = output.slice(output.lastIndexOf("/") + 1).replace(/[^a-zA-Z0-9_.-]+/g, "-").replace(
+    /^[^a-zA-Z0-9]+/,
+    "",
+  );
+  return base === "" ? "container" : base.slice(0, 100);
+}
+
+function writeProgram(program: Uint8Array, output: string): void {
+  // A rename, for a program that runs cannot be written to.
+  const beside = `${output}.${Deno.pid}.new`;
+  try {
+    Deno.writeFileSync(beside, program, { createNew: true, mode: 0o755 });
+    Deno.renameSync(beside, output);
+  } catch (cause) {
+    try {
+      Deno.removeSync(beside);
+    } catch {
+      // It was not made.
+    }
+    throw new PaddockError(`cannot write ${output}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}

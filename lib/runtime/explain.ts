@@ -1,0 +1,46 @@
+/**
+ * `paddock explain`: what `run` would do. Needs no root, and makes nothing.
+ *
+ * @module
+ */
+import { probeHost } from "../host/probe.ts";
+import { planContainer } from "../plan/build.ts";
+import { explainAsJson, explainAsShell, explainAsSyscalls } from "../plan/explain.ts";
+import type { RunOptions } from "../spec/run_options.ts";
+import { openImage } from "./open_image.ts";
+import { prepareContainer } from "./prepare.ts";
+import type { Voice } from "./voice.ts";
+
+/** How a plan is shown; shell commands unless told otherwise. */
+export interface ExplainOptions {
+  readonly syscalls: boolean;
+  readonly json: boolean;
+}
+
+/**
+ * The plan of a container as text.
+ *
+ * @throws PaddockError where `run` would refuse as well.
+ */
+export async function explainContainer(
+  options: RunOptions,
+  { syscalls, json }: ExplainOptions,
+  voice: Voice,
+): Promise<string> {
+  const facts = probeHost();
+  const image = await openImage(options, facts, "look", voice);
+  image.notes.forEach((note) => voice.note(note));
+  const id = options.name ?? "example";
+  const { config, setting } = prepareContainer(options, facts, image, {
+    id,
+    name: id,
+    stateDir: `${options.root}/${id}`,
+    dataDir: `${options.dataRoot}/containers/${id}`,
+    prepared: true,
+    keep: options.name !== undefined && !options.rm,
+    finish: { argv: ["/usr/local/bin/paddock", "finish", id], env: [] },
+  });
+  const plan = planContainer(config, facts, setting);
+  if (json) return explainAsJson(plan);
+  return syscalls ? explainAsSyscalls(plan) : explainAsShell(plan);
+}

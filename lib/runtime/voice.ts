@@ -1,0 +1,20 @@
+/**
+ * How a use case speaks to the user while it works; the command line decides how that looks.
+ *
+ * @module
+ */
+
+/** Told how far something is; `done` takes the bar away. */
+export interface ProgressBar {
+  /** @param total `undefined` where it is not known. Bytes. */
+  update(done: number, total: number | undefined): void;
+  done(): void;
+}
+
+/** Where words go that are not the answer. */
+export interface Voice {
+  /** One line for standard error, without the program's name. */
+  note(line: string): void;
+  /** A bar with a label before it, where a bar makes sense. */
+  progress(label: string): ProgressBar;
+}
