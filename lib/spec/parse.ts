@@ -1,0 +1,149 @@
+/**
+ * A `config.json` read: from `unknown` to `Config`.
+ *
+ * The shape alone is checked here; whether the values can be is for `validate.ts`.
+ *
+ * @module
+ */
+import { PaddockError } from "../base/errors.ts";
+import type * as oci from "./config.ts";
+import { amount, integer, list, may, need, object, oneOf, record, text, truth } from "./shape.ts";
+
+/**
+ * A Config from parsed JSON. Fields that are not known are passed over (runtime-spec config.md, Extensibility).
+ *
+ * @throws {PaddockError} naming the first field that has another type than it must
+ */
+export function parseConfig(json: unknown): oci.Config {
+  return readConfig(json, "");
+}
+
+/**
+ * A Config from the text of a `config.json`.
+ *
+ * @throws {PaddockError} where it is no JSON, and as `parseConfig`
+ */
+export function parseConfigText(source: string): oci.Config {
+  try {
+    return parseConfig(JSON.parse(source));
+  } catch (cause) {
+    if (cause instanceof SyntaxError) {
+      throw new PaddockError(`the configuration is no JSON: ${cause.message}`, { cause });
+    }
+    throw cause;
+  }
+}
+
+const idMapping = object<oci.IdMapping>({ containerID: need(integer), hostID: need(integer), size: need(integer) });
+
+const process = object<oci.Process>({
+  terminal: may(truth),
+  consoleSize: may(object({ height: need(integer), width: need(integer) })),
+  cwd: need(text),
+  env: may(list(text), []),
+  args: may(list(text), []),
+  user: may(
+    object<oci.User>({
+      uid: may(integer, 0),
+      gid: may(integer, 0),
+      umask: may(integer),
+      additionalGids: may(list(integer)),
+    }),
+    { uid: 0, gid: 0 },
+  ),
+  capabilities: may(object<oci.Capabilities>({
+    bounding: may(list(text)),
+    effective: may(list(text)),
+    inheritable: may(list(text)),
+    permitted: may(list(text)),
+    ambient: may(list(text)),
+  })),
+  rlimits: may(list(object<oci.Rlimit>({ type: need(text), soft: need(amount), hard: need(amount) }))),
+  noNewPrivileges: may(truth),
+  oomScoreAdj: may(integer),
+});
+
+const device = object<oci.Device>({
+  type: need(text),
+  path: need(text),
+  major: may(integer),
+  minor: may(integer),
+  fileMode: may(integer),
+  uid: may(integer),
+  gid: may(integer),
+});
+
+const throttles = may(list(object<oci.Throttle>({ major: need(integer), minor: need(integer), rate: need(amount) })));
+
+const resources = object<oci.Resources>({
+  devices: may(list(object<oci.DeviceRule>({
+    allow: need(truth),
+    type: may(text),
+    major: may(integer),
+    minor: may(integer),
+    access: may(text),
+  }))),
+  memory: may(object<oci.Memory>({
+    limit: may(amount),
+    reservation: may(amount),
+    swap: may(amount),
+    swappiness: may(integer),
+    disableOOMKiller: may(truth),
+  })),
+  cpu: may(object<oci.Cpu>({
+    shares: may(integer),
+    quota: may(amount),
+    burst: may(integer),
+    period: may(integer),
+    cpus: may(text),
+    mems: may(text),
+    idle: may(integer),
+  })),
+  pids: may(object({ limit: need(amount) })),
+  blockIO: may(object<oci.BlockIO>({
+    weight: may(integer),
+    weightDevice: may(list(object({ major: need(integer), minor: need(integer), weight: need(integer) }))),
+    throttleReadBpsDevice: throttles,
+    throttleWriteBpsDevice: throttles,
+    throttleReadIOPSDevice: throttles,
+    throttleWriteIOPSDevice: throttles,
+  })),
+  hugepageLimits: may(list(object({ pageSize: need(text), limit: need(amount) }))),
+  unified: may(record(text)),
+});
+
+const linux = object<oci.Linux>({
+  namespaces: may(
+    list(object<oci.Namespace>({
+      type: need(oneOf("pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time")),
+      path: may(text),
+    })),
+    [],
+  ),
+  uidMappings: may(list(idMapping)),
+  gidMappings: may(list(idMapping)),
+  timeOffsets: may(
+    record(object<{ secs?: number; nanosecs?: number }>({ secs: may(integer), nanosecs: may(integer) })),
+  ),
+  devices: may(list(device)),
+  cgroupsPath: may(text),
+  resources: may(resources),
+  rootfsPropagation: may(text),
+  sysctl: may(record(text)),
+  maskedPaths: may(list(text)),
+  readonlyPaths: may(list(text)),
+});
+
+const readConfig = object<oci.Config>({
+  ociVersion: need(text),
+  process: need(process),
+  root: need(object<oci.Root>({ path: need(text), readonly: may(truth) })),
+  hostname: may(text),
+  domainname: may(text),
+  mounts: may(
+    list(object<oci.Mount>({ destination: need(text), type: may(text), source: may(text), options: may(list(text)) })),
+    [],
+  ),
+  annotations: may(record(text), {}),
+  linux: need(linux),
+});

@@ -1,0 +1,98 @@
+/**
+ * Readers of JSON from outside: from `unknown` to a typed value, or an error that names the value by its path.
+ *
+ * @module
+ */
+import { PaddockError } from "../base/errors.ts";
+
+/** Gives the value as a `T`; `path` names it in errors, as in `process.env[2]`. */
+export type Reader<T> = (value: unknown, path: string) => T;
+
+/** A key of an object: how its value is read, and whether it may be absent (or null, which Go writes for empty). */
+interface Field<T> {
+  readonly read: Reader<T>;
+  readonly required: boolean;
+  readonly otherwise?: T;
+}
+
+/** The keys of an object of type `T`. */
+export type Fields<T> = { readonly [K in keyof T]-?: Field<Exclude<T[K], undefined>> };
+
+/** A key that must be there. */
+export function need<T>(read: Reader<T>): Field<T> {
+  return { read, required: true };
+}
+
+/** A key that may be absent; then it is absent in the result, too, or `otherwise` where that is given. */
+export function may<T>(read: Reader<T>, otherwise?: T): Field<T> {
+  return { read, required: false, ...(otherwise === undefined ? {} : { otherwise }) };
+}
+
+/** An object with these keys; others are passed over, as the specification asks. */
+export function object<T extends object>(fields: Fields<T>): Reader<T> {
+  return (value, path) => {
+    if (!isObject(value)) return refuse(path, "an object", value);
+    const found: [string, unknown][] = [];
+    for (const [key, field] of Object.entries<Field<unknown>>(fields)) {
+      const item = Object.hasOwn(value, key) ? value[key] ?? undefined : undefined;
+      const at = path === "" ? key : `${path}.${key}`;
+      if (item !== undefined) found.push([key, field.read(item, at)]);
+      else if (field.required) throw new PaddockError(`${at}: is missing`);
+      else if (field.otherwise !== undefined) found.push([key, field.otherwise]);
+    }
+    return Object.fromEntries(found) as T;
+  };
+}
+
+/** A list of such values. */
+export function list<T>(read: Reader<T>): Reader<readonly T[]> {
+  return (value, path) => {
+    if (!Array.isArray(value)) return refuse(path, "a list", value);
+    return value.map((item, index) => read(item, `${path}[${index}]`));
+  };
+}
+
+/** An object of any keys with such values. */
+export function record<T>(read: Reader<T>): Reader<Readonly<Record<string, T>>> {
+  return (value, path) => {
+    if (!isObject(value)) return refuse(path, "an object", value);
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [key, read(item, `${path}[${JSON.stringify(key)}]`)]),
+    );
+  };
+}
+
+/** One of these words. */
+export function oneOf<T extends string>(...words: readonly T[]): Reader<T> {
+  return (value, path) => words.find((word) => word === value) ?? refuse(path, `one of ${words.join(", ")}`, value);
+}
+
+/** A text. */
+export const text: Reader<string> = (value, path) => typeof value === "string" ? value : refuse(path, "a text", value);
+
+/** True or false. */
+export const truth: Reader<boolean> = (value, path) =>
+  typeof value === "boolean" ? value : refuse(path, "true or false", value);
+
+/** A whole number that is counted exactly. */
+export const integer: Reader<number> = (value, path) =>
+  typeof value === "number" && Number.isSafeInteger(value) ? value : refuse(path, "a whole number", value);
+
+/**
+ * A number of bytes or the like, where programs written in Go say "no limit" as 2^63 - 1 or 2^64 - 1: what is beyond
+ * exact counting is that, and gives -1.
+ */
+export const amount: Reader<number> = (value, path) => {
+  if (typeof value !== "number" || !Number.isInteger(value)) return refuse(path, "a whole number", value);
+  return value >= 2 ** 62 ? -1 : integer(value, path);
+};
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function refuse(path: string, wanted: string, value: unknown): never {
+  const shown = JSON.stringify(value) ?? String(value);
+  const short = shown.length > 40 ? `${shown.slice(0, 40)}…` : shown;
+  throw new PaddockError(`${path === "" ? "the configuration" : path}: needs ${wanted}, not ${short}`);
+}
