@@ -3,6 +3,7 @@ import { PaddockError } from "../lib/base/errors.ts";
 import {
   adoptContainer,
   createContainer,
+  inheritContainer,
   listContainers,
   openContainer,
   type OwnedContainer,
@@ -80,6 +81,20 @@ Deno.test(
     again.writeRecord(recordOf(container.id, { exit: { code: 3, oom: false, at: "2026-01-01T00:00:01Z" } }));
     again.lock.release();
     assertEquals(seeContainer(roots, container.id)?.status, "stopped");
+  }),
+);
+
+Deno.test(
+  "inheritContainer takes the lock by its descriptor, and no other descriptor for it",
+  withRoots((roots) => {
+    const container = createContainer(roots, "web");
+    const other = createContainer(roots, "other");
+    assertThrows(() => inheritContainer(roots.root, "web", other.lock.fd), PaddockError, "is not the lock");
+    assertThrows(() => inheritContainer(roots.root, "none", container.lock.fd), PaddockError, "is not the lock");
+    assertThrows(() => inheritContainer(roots.root, "web", 999), PaddockError, "is not the lock");
+    inheritContainer(roots.root, "web", container.lock.fd).remove();
+    assertEquals(seeContainer(roots, "web"), undefined);
+    other.remove();
   }),
 );
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { exampleFacts } from "../host/facts_example.ts";
 import type { Examined } from "../host/examined.ts";
-import { diagnose, formatDoctor } from "./doctor.ts";
+import { diagnose, examineHost, formatDoctor } from "./doctor.ts";
 
 function examine(overrides: Partial<Examined> = {}): Examined {
   return {
@@ -39,4 +39,16 @@ Deno.test("formatDoctor aligns the details and puts the remedy under them, witho
 Deno.test("formatDoctor makes words of the host safe for a terminal", () => {
   const report = diagnose(examine({ leftovers: ["container \x1b[2Jx"] }));
   assertStringIncludes(formatDoctor(report, false), "\\x1b[2Jx");
+});
+
+Deno.test("examineHost answers every question about this host and leaves nothing in the data root", async () => {
+  const base = Deno.makeTempDirSync({ prefix: "paddock-doctor-" });
+  try {
+    const { diagnoses } = await examineHost({ root: `${base}/run`, dataRoot: base });
+    assert(diagnoses.every(({ detail }) => detail !== ""));
+    assertEquals(diagnoses.find(({ id }) => id === "leftovers")?.needed, false);
+    assertEquals([...Deno.readDirSync(base)], []);
+  } finally {
+    Deno.removeSync(base, { recursive: true });
+  }
 });

@@ -19,7 +19,7 @@ import { checkName, isName, makeId } from "../base/names.ts";
 import { AT } from "../kernel/fs.ts";
 import { must, syscall } from "../kernel/syscall.ts";
 import { dataDirectoryOf, isThere, KEPT_RECORD_FILE, listDataIds, readKeptRecord } from "./data_directory.ts";
-import { isLocked, type Lock, LOCK_FILE, tryLock } from "./lock.ts";
+import { inheritLock, isLocked, type Lock, LOCK_FILE, tryLock } from "./lock.ts";
 import { type ContainerRecord, formatRecord, parseRecord } from "./record.ts";
 import { ensurePrivateDirectory, makeDirectory, type Roots } from "./root.ts";
 import { deriveStatus, type Status } from "./status.ts";
@@ -143,6 +143,16 @@ export function takeContainer(root: string, id: string): OwnedContainer | "held"
   const directory = `${root}/${id}`;
   const lock = tryLock(directory, false);
   return typeof lock === "object" ? own(id, directory, lock) : lock;
+}
+
+/**
+ * The container whose lock this process inherited from the launcher that it was: nobody else can have taken it.
+ *
+ * @throws PaddockError where the descriptor is not that lock.
+ */
+export function inheritContainer(root: string, id: string, fd: number): OwnedContainer {
+  const directory = `${root}/${checkName(id)}`;
+  return own(id, directory, inheritLock(directory, fd));
 }
 
 /** The record in a state directory; `undefined` where there is none, or it is damaged. */

@@ -43,6 +43,20 @@ export function tryLock(directory: string, wait: boolean): LockAttempt {
   return answer === -E.AGAIN ? "held" : "gone";
 }
 
+/**
+ * The lock of a directory by a descriptor that was inherited, and with it the lock.
+ *
+ * @throws PaddockError where the descriptor is not of that directory's lock file.
+ */
+export function inheritLock(directory: string, fd: number): Lock {
+  const path = `${directory}/${LOCK_FILE}`;
+  const [file, inherited] = [identify(AT.FDCWD, path, 0), identify(fd, "", AT.EMPTY_PATH)];
+  if (file !== undefined && file === inherited) return makeLock(fd);
+  throw new PaddockError(`descriptor ${fd} is not the lock ${path}`, {
+    hint: "this is called by a launcher at its end, and not by hand",
+  });
+}
+
 /** True where a process holds the lock; false where none does or there is no lock file. */
 export function isLocked(directory: string): boolean {
   const fd = syscall("openat", AT.FDCWD, `${directory}/${LOCK_FILE}`, O.CLOEXEC | O.NOFOLLOW);
@@ -57,12 +71,21 @@ export function isLocked(directory: string): boolean {
 export const LOCK_FILE = "lock";
 
 const STATX_NLINK = 0x4;
+const STATX_INO = 0x100;
 
 /** `statx` rather than `fstat`: its struct is the same on every architecture. */
 function countLinks(fd: number, path: string): number {
   const buffer = new Uint8Array(256);
   must(path, "statx", fd, "", AT.EMPTY_PATH, STATX_NLINK, buffer);
   return new DataView(buffer.buffer).getUint32(16, true);
+}
+
+/** Device and inode; `undefined` where there is nothing. */
+function identify(dir: number, name: string, flags: number): string | undefined {
+  const buffer = new Uint8Array(256);
+  if (syscall("statx", dir, name, flags, STATX_INO, buffer) < 0) return undefined;
+  const view = new DataView(buffer.buffer);
+  return `${view.getUint32(136, true)}:${view.getUint32(140, true)}:${view.getBigUint64(32, true)}`;
 }
 
 function makeLock(fd: number): Lock {
