@@ -60,6 +60,15 @@ Deno.test("pure folders have neither Deno nor node, only the kernel opens librar
   assertEquals(faultsOf("lib/kernel/a.ts", `Deno.dlopen("libc.so.6", {});`), []);
 });
 
+Deno.test("a node module is imported where it is used, not at every start", () => {
+  assertEquals(faultsOf("lib/image/a.ts", `import zlib from "node:zlib";`), [
+    'lib/image/a.ts: imports node:zlib at every start, which costs 20 to 50 ms: await import("node:zlib") where used',
+  ]);
+  assertEquals(faultsOf("lib/image/a.ts", `const zlib = await import("node:zlib");`), []);
+  assertEquals(faultsOf("lib/image/a.ts", `import type { Duplex } from "node:stream";`), []);
+  assertEquals(faultsOf("lib/image/a_test.ts", `import zlib from "node:zlib";`), []);
+});
+
 Deno.test("only the five packages may be used, by their bare names", () => {
   assertEquals(faultsOf("lib/cli/a.ts", `import { parseArgs } from "@std/cli";`), []);
   assertEquals(faultsOf("lib/cli/a.ts", `import { parseArgs } from "@std/cli/parse-args";`), [
