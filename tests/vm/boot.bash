@@ -104,7 +104,11 @@ make_initramfs() {
 write_command() {
   local cgroup=$1 pair
   shift
-  local pairs=(
+  local name pairs=()
+  for name in $(compgen -e PADDOCK_); do
+    pairs+=("$name=${!name}")
+  done
+  pairs+=(
     "PATH=$(dirname "$deno"):$PATH" "HOME=${HOME:-/root}" "LANG=${LANG:-C.UTF-8}" "DENO_DIR=$deno_dir"
     DENO_NO_UPDATE_CHECK=1 "PADDOCK_GUEST=$cgroup" "${environment[@]}"
   )
@@ -134,6 +138,8 @@ boot() {
   deno_dir=$(realpath -m "${DENO_DIR:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/deno}")
   mkdir -p "$deno_dir"
   shares=("$PWD" "$PROJECT" "$deno_dir" "$(dirname "$deno")" "$modules")
+  # Root filesystems that tests have made before, where they are kept elsewhere than by default.
+  [ ! -d "${PADDOCK_FIXTURES-}" ] || shares+=("$(realpath "$PADDOCK_FIXTURES")")
 
   make_initramfs "$cgroup" "$@"
   make_disks
