@@ -162,7 +162,7 @@ class State {
   }
 
   #turn(option: Option, shown: string, value: string): void {
-    const state = SWITCH_WORDS[value.toLowerCase()];
+    const state = SWITCH_WORDS.get(value.toLowerCase());
     if (state === undefined) {
       throw new UsageError(`${shown} is a switch and takes no value '${value}'`, { hint: "true or false" });
     }
@@ -190,14 +190,14 @@ class State {
 }
 
 /** Words that a switch takes after `=`, as docker's do. */
-const SWITCH_WORDS: Readonly<Record<string, boolean>> = {
-  true: true,
-  t: true,
-  1: true,
-  false: false,
-  f: false,
-  0: false,
-};
+const SWITCH_WORDS: ReadonlyMap<string, boolean> = new Map([
+  ["true", true],
+  ["t", true],
+  ["1", true],
+  ["false", false],
+  ["f", false],
+  ["0", false],
+]);
 
 function checkPositionals(command: Command, given: readonly string[]): void {
   const needed = command.positionals.filter((positional) => !positional.optional && !positional.rest);

@@ -44,7 +44,7 @@ export function readTmpfs(text: string): TmpfsOption {
 export function readMount(text: string, host: Host): MountOption {
   const fields = new Fields(splitFields(text));
   const type = fields.take("type");
-  const read = type === undefined ? undefined : MOUNT_READERS[type];
+  const read = MOUNT_READERS.get(type ?? "");
   if (read === undefined) {
     const named = type === undefined ? "'type=' is missing" : `type=${type} is no kind of mount`;
     throw new UsageError(named, { hint: type === "volume" ? VOLUME_HINT : "type=bind, type=tmpfs or type=overlay" });
@@ -90,11 +90,13 @@ function readonlyWords(access: string, recursive: string): string[] {
   return recursive === "writable" || recursive === "disabled" ? ["ro"] : ["ro", "rro"];
 }
 
-const MOUNT_READERS: Readonly<Record<string, (fields: Fields, host: Host) => MountOption>> = {
-  bind: readBindMount,
-  tmpfs: readTmpfsMount,
-  overlay: readOverlayMount,
-};
+type MountReader = (fields: Fields, host: Host) => MountOption;
+
+const MOUNT_READERS: ReadonlyMap<string, MountReader> = new Map<string, MountReader>([
+  ["bind", readBindMount],
+  ["tmpfs", readTmpfsMount],
+  ["overlay", readOverlayMount],
+]);
 
 function readBindMount(fields: Fields, host: Host): BindOption {
   const source = fields.take("source", "src") ?? fail("type=bind needs source=");

@@ -135,40 +135,32 @@ export interface SecurityOptions {
 /** All `--security-opt` words together. */
 export function readSecurityOptions(words: readonly string[]): SecurityOptions {
   const settings = words.map((word) => {
-    const [key = "", value = "true"] = word.replace(/^(no-new-privileges|seccomp|apparmor|label|systempaths):/, "$1=")
-      .split("=", 2);
-    const read = SECURITY_WORDS[key];
-    const setting = read?.(value);
-    if (read === undefined) {
-      throw new UsageError(`--security-opt: '${word}' is not known`, {
-        hint: didYouMean(key, Object.keys(SECURITY_WORDS)) ?? "it takes no-new-privileges and systempaths=unconfined",
-      });
-    }
-    if (setting === undefined) {
+    const [, key = "", value = "true"] = /^([a-z-]+)(?:[=:](.*))?$/.exec(word) ?? ["", word];
+    const ofKey = SECURITY_SETTINGS.filter(([known]) => known === key);
+    const found = ofKey.find(([, known]) => known === value);
+    if (found !== undefined) return found[2];
+    if (ofKey.length > 0) {
       throw new UsageError(`--security-opt: ${key} does not take '${value}'`, {
-        hint: `it takes ${SECURITY_VALUES[key]}`,
+        hint: `it takes ${ofKey.map(([, known]) => known).join(" and ")}`,
       });
     }
-    return setting;
+    throw new UsageError(`--security-opt: '${word}' is not known`, {
+      hint: didYouMean(key, SECURITY_SETTINGS.map(([known]) => known)) ??
+        "it takes no-new-privileges and systempaths=unconfined",
+    });
   });
   return { noNewPrivileges: false, unmasked: false, ...Object.assign({}, ...settings) };
 }
 
-const SECURITY_VALUES: Readonly<Record<string, string>> = {
-  "no-new-privileges": "true and false",
-  "systempaths": "unconfined",
-  "seccomp": "unconfined, which is what holds anyway: paddock run sets no filter",
-  "apparmor": "unconfined, which is what holds anyway: paddock run sets no profile",
-  "label": "disable, which is what holds anyway: paddock run sets no label",
-};
-
-const SECURITY_WORDS: Readonly<Record<string, (value: string) => Partial<SecurityOptions> | undefined>> = {
-  "no-new-privileges": (value) => ["true", "false"].includes(value) ? { noNewPrivileges: value === "true" } : undefined,
-  "systempaths": (value) => value === "unconfined" ? { unmasked: true } : undefined,
-  "seccomp": (value) => value === "unconfined" ? {} : undefined,
-  "apparmor": (value) => value === "unconfined" ? {} : undefined,
-  "label": (value) => value === "disable" ? {} : undefined,
-};
+/** Key, value, and what they set. The last three say what holds anyway: no filter, no profile, no label is set. */
+const SECURITY_SETTINGS: readonly (readonly [string, string, Partial<SecurityOptions>])[] = [
+  ["no-new-privileges", "true", { noNewPrivileges: true }],
+  ["no-new-privileges", "false", { noNewPrivileges: false }],
+  ["systempaths", "unconfined", { unmasked: true }],
+  ["seccomp", "unconfined", {}],
+  ["apparmor", "unconfined", {}],
+  ["label", "disable", {}],
+];
 
 /** `--device SRC[:DST[:rwm]]`. */
 export function readDevice(text: string, host: Host): DeviceOption {

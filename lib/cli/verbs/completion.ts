@@ -11,7 +11,7 @@ import type { Host, Words } from "../types.ts";
 /** Prints the completion script for a shell. */
 export function run(words: Words, host: Host): Promise<number> {
   const [shell = ""] = words.positionals;
-  const format = COMPLETIONS[shell];
+  const format = Object.hasOwn(COMPLETIONS, shell) ? COMPLETIONS[shell] : undefined;
   if (format === undefined) {
     const shells = Object.keys(COMPLETIONS);
     throw new UsageError(`no completion for '${shell}'`, {
