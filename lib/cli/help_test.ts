@@ -134,3 +134,7 @@ Deno.test("the manual page has every verb, and no line that roff would take for 
   const requests = new Set(page.split("\n").filter((line) => /^[.']/.test(line)).map((line) => line.split(" ")[0]));
   assertEquals([...requests].sort(), [".B", ".PP", ".SH", ".SS", ".TH", ".TP", ".br"]);
 });
+
+Deno.test("every verb's code is there", async () => {
+  for (const command of COMMANDS) assertEquals(typeof (await command.load()).run, "function", command.name);
+});
