@@ -20,12 +20,16 @@ export interface ContainerRecord {
   readonly bundle?: string;
   /** Its directory below the data root: what it writes lands there. Absent where it needs none. */
   readonly dataDir?: string;
+  /** The directories of the host that its rootfs is made of, the topmost first. */
+  readonly layers?: readonly string[];
   /** Each of its cgroups as an absolute path, one for every hierarchy. */
   readonly cgroupPaths: readonly string[];
   /** True where it outlives its command: named, and not to be removed at its end. */
   readonly keep: boolean;
   /** The launcher's process: the container's parent. Only to be believed while the lock is held. */
   readonly launcherPid?: number;
+  /** The container's first process, where its maker knew it. Only to be believed while the lock is held. */
+  readonly pid?: number;
   readonly exit?: ContainerExit;
 }
 
@@ -78,9 +82,11 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["command", isTexts],
   ["bundle", isPath, "optional"],
   ["dataDir", isPath, "optional"],
+  ["layers", (value) => isTexts(value) && (value as string[]).every(isPath), "optional"],
   ["cgroupPaths", (value) => isTexts(value) && (value as string[]).every(isPath)],
   ["keep", (value) => typeof value === "boolean"],
   ["launcherPid", isPid, "optional"],
+  ["pid", isPid, "optional"],
   ["exit", isExit, "optional"],
 ];
 
