@@ -48,14 +48,18 @@ export function quoteName(value: ByteString): string {
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(fromByteString(value));
+    text = text.replaceAll(UNFIT, escapeUnit);
   } catch {
-    text = value.replaceAll(/[\x80-\xff]/g, escapeUnit);
+    text = value.replaceAll(UNFIT_BYTES, escapeUnit);
   }
-  // C0 and C1 controls, quotes, and the marks that reorder a line of text.
-  // deno-lint-ignore no-control-regex
-  text = text.replaceAll(/[\x00-\x1f\x7f-\x9f"\\\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, escapeUnit);
   return `"${text.length > 200 ? `${text.slice(0, 200)}…` : text}"`;
 }
+
+// C0 and C1 controls, quotes, and the marks that reorder a line of text.
+// deno-lint-ignore no-control-regex -- these are what must not reach a terminal
+const UNFIT = /[\x00-\x1f\x7f-\x9f"\\\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+// deno-lint-ignore no-control-regex -- as above
+const UNFIT_BYTES = /[\x00-\x1f\x7f-\xff"\\]/g;
 
 function escapeUnit(unit: string): string {
   if (unit === '"' || unit === "\\") return `\\${unit}`;

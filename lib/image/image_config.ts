@@ -133,7 +133,13 @@ function readObject(value: unknown, at: Place): Record<string, unknown> {
 }
 
 function describeType(value: unknown): string {
-  return value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
+  return value === null
+    ? "null"
+    : Array.isArray(value)
+    ? "a list"
+    : typeof value === "object"
+    ? "an object"
+    : `a ${typeof value}`;
 }
 
 /** A place in a JSON file, for errors. */
