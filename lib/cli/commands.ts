@@ -161,7 +161,7 @@ export const COMMANDS: readonly Command[] = [
     name: "finish",
     summary: "explain and clean up the end of a container",
     positionals: [{ name: "ID" }],
-    options: [],
+    options: [{ name: "trace", help: "print each step with its result" }],
     examples: [],
     hidden: true,
     load: () => import("./verbs/finish.ts"),

@@ -14,13 +14,13 @@ import { probeHost } from "../host/probe.ts";
 import { becomeLauncher } from "../kernel/launch.ts";
 import { selfCommand } from "../kernel/self.ts";
 import { planContainer } from "../plan/build.ts";
-import { LOCK_FD } from "../plan/setting.ts";
+import { LOCK_FD, type RootfsSource } from "../plan/setting.ts";
 import { assemble } from "../program/assemble.ts";
 import type { RunOptions } from "../spec/run_options.ts";
 import { createContainer, type OwnedContainer } from "../state/container.ts";
 import { makeDataDirectory } from "../state/data_directory.ts";
 import { eraseContainer } from "./erase_container.ts";
-import { quickGc, reclaimContainer } from "./gc.ts";
+import { quickGc } from "./gc.ts";
 import { type OpenedImage, openImage } from "./open_image.ts";
 import { type Place, prepareContainer } from "./prepare.ts";
 import type { Voice } from "./voice.ts";
@@ -33,14 +33,14 @@ import type { Voice } from "./voice.ts";
 export async function runContainer(options: RunOptions, voice: Voice): Promise<number> {
   const facts = probeHost();
   requireRoot(facts);
-  quickGc(options);
+  await quickGc(options);
   const image = await openImage(options, facts, "import", voice);
   image.notes.forEach((note) => voice.note(note));
-  const owned = createContainer(options, options.name, (dead) => reclaimContainer(options, dead.id));
+  const owned = createContainer(options, options.name);
   try {
-    return start(options, facts, image, owned);
+    start(options, facts, image, owned);
   } catch (error) {
-    eraseContainer(owned, options, undefined);
+    await eraseContainer(owned, options);
     throw error;
   }
 }
@@ -64,6 +64,7 @@ function start(options: RunOptions, facts: Facts, image: OpenedImage, owned: Own
     image: options.image,
     command: config.process.args,
     ...(image.overlaid ? { dataDir: place.dataDir } : {}),
+    layers: layersOf(setting.rootfs),
     cgroupPaths: plan.cgroupPaths,
     keep: place.keep,
     launcherPid: Deno.pid,
@@ -75,6 +76,11 @@ function start(options: RunOptions, facts: Facts, image: OpenedImage, owned: Own
     fallbackDirectory: `${options.dataRoot}/launchers`,
     markDescriptors: !facts.has.close_range,
   });
+}
+
+function layersOf(rootfs: RootfsSource): readonly string[] {
+  if (rootfs.kind === "directory") return [rootfs.path];
+  return [rootfs.upper ?? `${rootfs.directory}/upper`, ...rootfs.lower];
 }
 
 function choosePlace(options: RunOptions, image: OpenedImage, owned: OwnedContainer): Place {

@@ -5,9 +5,12 @@
  */
 import { readRoots } from "../run_options.ts";
 import type { Host, Words } from "../types.ts";
+import { speakOn } from "../voice.ts";
+import { isOn } from "../words.ts";
 
 /** Explains and cleans up the end of a container; the exit code is the container's. */
 export async function run(words: Words, host: Host): Promise<number> {
   const { finishContainer } = await import("../../runtime/finish.ts");
-  return await finishContainer(words.positionals[0] ?? "", readRoots(words, host));
+  const roots = readRoots(words, host);
+  return await finishContainer(words.positionals[0] ?? "", roots, { trace: isOn(words, "trace") }, speakOn(host));
 }

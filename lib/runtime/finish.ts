@@ -1,0 +1,87 @@
+/**
+ * `paddock finish`: what a launcher executes when there is something to tell or to clean.
+ *
+ * It holds the container's lock, in the descriptor that it inherited, until everything is gone.
+ *
+ * @module
+ */
+import { PaddockError } from "../base/errors.ts";
+import { type Death, readDeath } from "../cgroup/read.ts";
+import { readControl } from "../kernel/cgroup.ts";
+import { LOCK_FD } from "../plan/setting.ts";
+import { decodeData, type Program } from "../program/decode.ts";
+import { inheritContainer, type OwnedContainer, readRecord } from "../state/container.ts";
+import type { ContainerExit, ContainerRecord } from "../state/record.ts";
+import type { Roots } from "../state/root.ts";
+import { eraseContainer, removeCgroupsOf } from "./erase_container.ts";
+import { explainFault } from "./explain_fault.ts";
+import { explainDeath } from "./explain_death.ts";
+import { formatTrace } from "./trace.ts";
+import type { Voice } from "./voice.ts";
+
+/** What `finish` is told beside the id. */
+export interface FinishOptions {
+  /** Print every step with its result. */
+  readonly trace: boolean;
+}
+
+/**
+ * Explains the end of a container, removes what is left of it or, for one that is kept, records how it ended.
+ *
+ * @returns the exit code that the launcher would have given.
+ * @throws PaddockError where the container is not this launcher's.
+ */
+export async function finishContainer(
+  id: string,
+  roots: Roots,
+  { trace }: FinishOptions,
+  voice: Voice,
+): Promise<number> {
+  const owned = inheritContainer(roots.root, id, LOCK_FD);
+  const record = readRecord(owned.directory);
+  const program = readOutcome(owned);
+  const death = readDeath(record?.cgroupPaths ?? [], readControl);
+  if (trace) { for (const line of formatTrace(program)) voice.note(line); }
+  const end = describeEnd(program, death);
+  const words = program.fault === undefined ? explainDeath(program.status, death) : undefined;
+  const error = program.fault === undefined ? undefined : explainFault(program, program.fault, record);
+  if (words !== undefined) voice.note(words);
+  const problems = record?.keep && error === undefined
+    ? await keep(owned, record, end)
+    : await eraseContainer(owned, roots, record);
+  for (const problem of problems) voice.note(`left behind: ${problem}; \`paddock gc\` tries again`);
+  if (error !== undefined) throw error;
+  return end.code;
+}
+
+/** The launcher's data with the result of each step. */
+function readOutcome(owned: OwnedContainer): Program {
+  const path = `${owned.directory}/outcome`;
+  try {
+    return decodeData(Deno.readFileSync(path));
+  } catch (cause) {
+    if (cause instanceof PaddockError) throw cause;
+    throw new PaddockError(`cannot read ${path}, in which the launcher says what happened`, { cause });
+  }
+}
+
+/** The exit code by the rules of the launcher (`man 2 wait4`), and what the cgroup knows. */
+function describeEnd(program: Program, { oomKills, peakMemory }: Death): ContainerExit {
+  const signal = program.status & 0x7f;
+  return {
+    code: signal === 0 ? (program.status >> 8) & 0xff : 128 + signal,
+    ...(signal === 0 ? {} : { signal }),
+    oom: oomKills > 0,
+    ...(peakMemory === undefined ? {} : { peakMemory }),
+    at: new Date().toISOString(),
+  };
+}
+
+/** A named container keeps its record and what it wrote; its cgroups are of no more use. */
+async function keep(owned: OwnedContainer, record: ContainerRecord, exit: ContainerExit): Promise<string[]> {
+  const { launcherPid: _, pid: __, ...rest } = record;
+  const problems = await removeCgroupsOf(owned.id, record);
+  owned.writeRecord({ ...rest, exit });
+  owned.lock.release();
+  return problems;
+}
