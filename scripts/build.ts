@@ -4,6 +4,7 @@
  *     deno task build                    for this machine
  *     deno task build --arch aarch64     for the other; dist/paddock-aarch64
  *     deno task build --how packed       one way and no other: compiled or packed
+ *     deno task build --runtime FILE     packed with this deno binary, for the architecture that it is for
  *
  * Two ways lead to it. `deno compile` puts the program behind a small runtime that has to be downloaded once. Where
  * that runtime is not to be had, `build/pack.ts` puts the program into the whole `deno` binary, which is there.
@@ -15,7 +16,7 @@ import { ensureDirSync } from "@std/fs";
 import { dirname, join } from "@std/path";
 import { buildInfoLine } from "../lib/base/build_info.ts";
 import { compileProgram, findCompileRuntime } from "./build/compile.ts";
-import { packExecutable } from "./build/pack.ts";
+import { archOf, packExecutable } from "./build/pack.ts";
 import { readRuntime } from "./build/runtime.ts";
 import type { StubArch } from "./build/stub.ts";
 import { chooseWay, importFlags } from "./deno.ts";
@@ -27,6 +28,8 @@ export interface BuildOptions {
   readonly arch: StubArch;
   /** The one way to take; without it, compiled where its runtime is to be had, else packed. */
   readonly how?: "compiled" | "packed";
+  /** The deno binary to pack; without it, the one that runs this, or npm's for the other architecture. */
+  readonly runtime?: string;
 }
 
 /** Builds one file; gives how. @throws Error with the reason where it cannot be built. */
@@ -43,7 +46,8 @@ export async function build(options: BuildOptions): Promise<"compiled" | "packed
     Deno.writeTextFileSync(script, code);
     await compileProgram(script, file, options.arch);
   } else {
-    const runtime = await readRuntime(options.arch, work.path);
+    const given = options.runtime;
+    const runtime = given === undefined ? await readRuntime(options.arch, work.path) : Deno.readFileSync(given);
     const bytes = new TextEncoder().encode(code);
     Deno.writeFileSync(file, packExecutable(runtime, { code: bytes, flags: FLAGS, environment: ENVIRONMENT }));
   }
@@ -108,14 +112,15 @@ class WorkDir implements Disposable {
 
 function readOptions(words: string[]): BuildOptions {
   const args = parseArgs(words, {
-    string: ["arch", "how", "output", "entry"],
+    string: ["arch", "how", "output", "entry", "runtime"],
     unknown: (word) => {
       throw new RangeError(`build: unknown argument ${word}`);
     },
   });
-  const arch: string = args.arch ?? Deno.build.arch;
+  const runtime: string | undefined = args.runtime;
+  const arch: string = args.arch ?? (runtime === undefined ? Deno.build.arch : archOf(Deno.readFileSync(runtime)));
   if (arch !== "x86_64" && arch !== "aarch64") throw new RangeError(`build: --arch is x86_64 or aarch64, not ${arch}`);
-  const how: string | undefined = args.how;
+  const how: string | undefined = args.how ?? (runtime === undefined ? undefined : "packed");
   if (how !== undefined && how !== "compiled" && how !== "packed") {
     throw new RangeError(`build: --how is compiled or packed, not ${how}`);
   }
@@ -125,6 +130,7 @@ function readOptions(words: string[]): BuildOptions {
     output: args.output ?? join(ROOT, "dist", name),
     arch,
     ...(how === undefined ? {} : { how }),
+    ...(runtime === undefined ? {} : { runtime }),
   };
 }
 

@@ -20,6 +20,7 @@ export type Ability =
   | "terminal"
   | "network"
   | "guest"
+  | "built"
   | `controller:${string}`
   | `peer:${string}`
   | `tool:${string}`;
@@ -55,6 +56,7 @@ const CHECKS: Readonly<Record<string, (argument: string) => string | undefined>>
   terminal: () => isThere("/dev/ptmx") ? undefined : "no /dev/ptmx",
   network: () => Deno.env.get("PADDOCK_TEST_NETWORK") === "1" ? undefined : "PADDOCK_TEST_NETWORK=1 allows it",
   guest: () => Deno.env.get("PADDOCK_GUEST") !== undefined ? undefined : "not in a virtual machine of scripts/vm",
+  built: () => Deno.env.get("PADDOCK_BIN") !== undefined ? undefined : "PADDOCK_BIN names no built paddock",
   peer: hasCommand,
   tool: hasCommand,
 };
