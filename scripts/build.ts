@@ -13,7 +13,7 @@
  */
 import { parseArgs } from "@std/cli";
 import { ensureDirSync } from "@std/fs";
-import { dirname, join } from "@std/path";
+import { dirname, join, resolve } from "@std/path";
 import { buildInfoLine } from "../lib/base/build_info.ts";
 import { compileProgram, findCompileRuntime } from "./build/compile.ts";
 import { archOf, packExecutable } from "./build/pack.ts";
@@ -126,8 +126,8 @@ function readOptions(words: string[]): BuildOptions {
   }
   const name = arch === Deno.build.arch ? "paddock" : `paddock-${arch}`;
   return {
-    entry: args.entry ?? join(ROOT, "main.ts"),
-    output: args.output ?? join(ROOT, "dist", name),
+    entry: resolve(args.entry ?? join(ROOT, "main.ts")),
+    output: resolve(args.output ?? join(ROOT, "dist", name)),
     arch,
     ...(how === undefined ? {} : { how }),
     ...(runtime === undefined ? {} : { runtime }),
