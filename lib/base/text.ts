@@ -57,10 +57,10 @@ export function wrapText(text: string, width: number): string[] {
   return line === "" ? lines : [...lines, line];
 }
 
-/** The candidate that was probably meant, or undefined where none is near: at most one edit in three letters. */
+/** The candidate that was probably meant, or undefined where none is near: at most one edit in four letters. */
 export function findNearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let least = Math.max(1, Math.floor(word.length / 4)) + 1;
   for (const candidate of candidates) {
     const distance = countEdits(word, candidate);
     if (distance < least) [best, least] = [candidate, distance];

@@ -32,12 +32,13 @@ Deno.test("wrapText breaks between words and keeps long ones whole", () => {
   assertEquals(wrapText("", 5), []);
 });
 
-Deno.test("findNearest finds one slip in three letters, swaps included, and nothing farther", () => {
+Deno.test("findNearest finds one slip in four letters, swaps included, and nothing farther", () => {
   const verbs = ["run", "rm", "explain", "export", "compile"];
   assertEquals(findNearest("rnu", verbs), "run");
   assertEquals(findNearest("explian", verbs), "explain");
   assertEquals(findNearest("compil", verbs), "compile");
   assertEquals(findNearest("banana", verbs), undefined);
+  assertEquals(findNearest("nosuch", ["touch"]), undefined);
   assertEquals(didYouMean("exprot", verbs), "did you mean 'export'");
   assertEquals(didYouMean("banana", verbs), undefined);
 });

@@ -62,7 +62,7 @@ const AROUND: Surroundings = {
     { ...DISK, path: "/dev/both/a" },
     { ...FUSE, path: "/dev/both/b" },
   ]]]),
-  allNodes: [DISK, FUSE, NULL],
+  allNodes: [DISK, FUSE, NULL, { ...FUSE, path: "/dev/ptmx" }],
   maskedPaths: [],
 };
 
@@ -261,6 +261,7 @@ Deno.test("buildConfig: tmpfs has docker's options unless contradicted, overlay 
 Deno.test("buildConfig: --ipc decides what /dev/shm is", () => {
   assertEquals(findMount(build({ ipc: "none" }).mounts, "/dev/shm"), undefined);
   assertObjectMatch({ ...findMount(build({ ipc: "host" }).mounts, "/dev/shm") }, { type: "bind", source: "/dev/shm" });
+  assertEquals(findMount(build({ ipc: "host" }).mounts, "/dev/mqueue")?.type, "mqueue");
 });
 
 Deno.test("buildConfig: as much swap as memory where nothing is said and the kernel can limit it", () => {

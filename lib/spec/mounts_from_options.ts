@@ -31,14 +31,15 @@ function adjustDefault(mount: Mount, options: RunOptions): readonly Mount[] {
       if (options.ipc === "none") return [];
       if (options.ipc === "host") return [shareWithHost(mount)];
       return [{ ...mount, options: [...words, `size=${options.shmSize}`] }];
-    case "/dev/mqueue":
-      return [options.ipc === "host" ? shareWithHost(mount) : mount];
     default:
       return [mount];
   }
 }
 
-/** Shared memory and queues are those of the IPC namespace: with the host's, its mounts are seen. */
+/**
+ * Shared memory is a directory, and with the host's IPC namespace it is the host's. (Queues belong to the namespace
+ * itself: a mount of mqueue made in it shows them.)
+ */
 function shareWithHost({ destination }: Mount): Mount {
   return {
     destination,

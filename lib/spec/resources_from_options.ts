@@ -33,15 +33,17 @@ export function listDevicePaths({ devices, blkio }: RunOptions): readonly string
   return [...new Set([...devices.map((device) => device.source), ...rates.map((rate) => rate.path)])];
 }
 
+/** Nodes that every container has of its own: a host's are never in their place. */
+const OWN_NODES: readonly string[] = [...DEFAULT_DEVICES.map((device) => device.path), "/dev/ptmx", "/dev/console"];
+
 /** Devices beside the default ones. */
 export function buildDevices(options: RunOptions, around: DeviceSurroundings): readonly Device[] {
-  const present = new Set(DEFAULT_DEVICES.map((device) => device.path));
   const wanted = options.privileged ? around.allNodes.map(toDevice) : [];
   const asked = options.devices.flatMap(({ source, target }) =>
     findNodes(source, around).map((node) => ({ ...toDevice(node), path: target + node.path.slice(source.length) }))
   );
   const byPath = new Map([...wanted, ...asked].map((device) => [device.path, device]));
-  return [...byPath.values()].filter((device) => !present.has(device.path));
+  return [...byPath.values()].filter((device) => !OWN_NODES.includes(device.path));
 }
 
 /** The limits for the container's cgroups. */
