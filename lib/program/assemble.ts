@@ -168,6 +168,11 @@ function resolve(arg: Arg, { placed, index, labels, memory }: Site): Word {
     if (target === undefined) throw new RangeError(`plan: no step has the label "${arg.result}"`);
     return { value: BigInt(memory.resultAddress(target)), kind: "result", indirect: true };
   }
+  if (typeof arg === "object" && "step" in arg) {
+    const target = labels.get(arg.step);
+    if (target === undefined) throw new RangeError(`plan: no step has the label "${arg.step}"`);
+    return { value: BigInt(memory.resultAddress(target) - STEP.result), kind: "region" };
+  }
   if (typeof arg === "object" && "previous" in arg) {
     const target = index - arg.previous;
     if (target < placed.first) throw new RangeError(`plan: previous(${arg.previous}) leaves "${placed.act.what}"`);

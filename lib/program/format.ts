@@ -19,6 +19,7 @@ function formatArg(arg: Arg): string {
   if ("text" in arg) return quote(arg.text) + (arg.offset ? `+${arg.offset}` : "");
   if ("block" in arg) return describeBlock(arg.block.size);
   if ("region" in arg) return `&${arg.region}${arg.offset ? `+${arg.offset}` : ""}`;
+  if ("step" in arg) return `&${arg.step}`;
   if ("load" in arg) return `${arg.load}${arg.offset ? `[${arg.offset}]` : ""}`;
   return "result" in arg ? `<${arg.result}>` : `<${arg.previous} back>`;
 }

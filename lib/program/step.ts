@@ -20,6 +20,7 @@ export type Arch = "x86_64" | "aarch64";
  * - `text`: the address of a NUL-terminated string; equal texts share one address; `offset` bytes into it;
  * - `block`: the address of an anonymous struct;
  * - `region`: the address of a named region of the plan, `offset` bytes into it;
+ * - `step`: the address of the step of that label;
  * - `load`: the 64-bit value found in a named region, `offset` bytes into it;
  * - `result`: the result of the step of that label, as it is when this step runs;
  * - `previous`: the result of the step that stands so many places before this one in its act (1: the one just before).
@@ -31,6 +32,7 @@ export type Arg =
   | { readonly text: string; readonly offset?: number }
   | { readonly block: Block }
   | { readonly region: string; readonly offset?: number }
+  | { readonly step: string }
   | { readonly load: string; readonly offset?: number }
   | { readonly result: string }
   | { readonly previous: number };
@@ -38,7 +40,7 @@ export type Arg =
 /** Arguments whose value is known when the program is laid out, and which may therefore stand in a struct. */
 export type Constant = Exclude<
   Arg,
-  { readonly load: string } | { readonly result: string } | { readonly previous: number }
+  { readonly step: string } | { readonly load: string } | { readonly result: string } | { readonly previous: number }
 >;
 
 /** A struct in memory: its size in bytes and its fields; what no field covers is zero. */
