@@ -6,7 +6,7 @@
  * @module
  */
 import { CAPABILITIES } from "../base/capabilities.ts";
-import { PaddockError } from "../base/errors.ts";
+import { PaddockError, UsageError } from "../base/errors.ts";
 import { findSignal, nameSignal } from "../base/signals.ts";
 import type { Capabilities, Config, Linux, Process } from "./config.ts";
 import {
@@ -22,6 +22,7 @@ import type { ImageConfig } from "./image_config.ts";
 import { buildMounts } from "./mounts_from_options.ts";
 import { buildDevices, buildResources, type DeviceNode } from "./resources_from_options.ts";
 import type { RunOptions } from "./run_options.ts";
+import { findSysctlProblem } from "./sysctls.ts";
 
 /** What is known of the image and the host when a Config is made. */
 export interface Surroundings {
@@ -42,6 +43,8 @@ export interface Surroundings {
   readonly allNodes: readonly DeviceNode[];
   /** More paths to mask that only this host has (`/sys/devices/system/cpu/cpu0/thermal_throttle`, GHSA-6fw5-f8r9-fgfm). */
   readonly maskedPaths: readonly string[];
+  /** Capabilities that paddock may hand on, as in `Facts`; absent: all. Those of a default beyond them are left out. */
+  readonly capabilities?: readonly string[];
 }
 
 /** Who the process is. */
@@ -96,7 +99,7 @@ function buildProcess(options: RunOptions, around: Surroundings, hostname: strin
       ...(options.umask === undefined ? {} : { umask: options.umask }),
       ...(additionalGids.length === 0 ? {} : { additionalGids }),
     },
-    capabilities: buildCapabilities(options, uid),
+    capabilities: buildCapabilities(options, uid, around.capabilities ?? CAPABILITIES),
     ...(options.ulimits.length === 0 ? {} : { rlimits: options.ulimits }),
     ...(options.noNewPrivileges ? { noNewPrivileges: true } : {}),
     ...(options.oomScoreAdj === undefined ? {} : { oomScoreAdj: options.oomScoreAdj }),
@@ -136,9 +139,16 @@ function buildEnv(options: RunOptions, around: Surroundings, hostname: string, h
  * docker's rules: `ALL` among the dropped leaves what is added, `ALL` among the added leaves all but what is dropped,
  * else the default set with and without. A user other than root starts with none in effect; the bounding set is what a
  * set-user-ID program can still gain.
+ *
+ * What paddock lacks itself is left out, unless it was asked for by name: then the kernel's refusal is the answer.
  */
-function buildCapabilities({ capAdd, capDrop, privileged }: RunOptions, uid: number): Capabilities {
-  const names = privileged ? CAPABILITIES : chooseCapabilities(capAdd, capDrop);
+function buildCapabilities(
+  { capAdd, capDrop, privileged }: RunOptions,
+  uid: number,
+  available: readonly string[],
+): Capabilities {
+  const chosen: readonly string[] = privileged ? CAPABILITIES : chooseCapabilities(capAdd, capDrop);
+  const names = chosen.filter((name) => available.includes(name) || capAdd.includes(name));
   const set = names.map((name) => `CAP_${name.toUpperCase()}`);
   return uid === 0
     ? { bounding: set, effective: set, permitted: set }
@@ -157,6 +167,7 @@ function chooseCapabilities(add: readonly string[], drop: readonly string[]): re
 function buildLinux(options: RunOptions, around: Surroundings): Linux {
   const open = options.privileged || options.unmasked;
   const namespaces = listNamespaces(options);
+  refuseSysctls(options, namespaces);
   const sysctl = { ...(namespaces.includes("network") ? NETWORK_SYSCTLS : {}), ...options.sysctls };
   const devices = buildDevices(options, around);
   return {
@@ -171,6 +182,15 @@ function buildLinux(options: RunOptions, around: Surroundings): Linux {
     maskedPaths: open ? [] : [...MASKED_PATHS, ...around.maskedPaths],
     readonlyPaths: open ? [] : READONLY_PATHS,
   };
+}
+
+/** In the user's own words, before `validate.ts` says it in the specification's. */
+function refuseSysctls({ sysctls }: RunOptions, types: readonly NamespaceName[]): void {
+  const namespaces = types.map((type) => ({ type }));
+  for (const key of Object.keys(sysctls)) {
+    const problem = findSysctlProblem({ namespaces }, key);
+    if (problem !== undefined) throw new UsageError(`--sysctl ${key}: ${problem}`);
+  }
 }
 
 type NamespaceName = Linux["namespaces"][number]["type"];

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertFalse, assertObjectMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { PaddockError } from "../base/errors.ts";
+import { PaddockError, UsageError } from "../base/errors.ts";
 import type { Config, Mount } from "./config.ts";
 import { DEFAULT_CAPABILITIES, MASKED_PATHS, READONLY_PATHS } from "./defaults.ts";
 import { ANNOTATIONS, buildConfig, type Surroundings } from "./from_options.ts";
@@ -160,6 +160,14 @@ Deno.test("buildConfig: capabilities are added and dropped as docker does", () =
   }
 });
 
+Deno.test("buildConfig: capabilities that paddock lacks are left out, unless asked for by name", () => {
+  const around = { capabilities: ["chown", "kill"] };
+  const bounding = (options: Partial<RunOptions>) => build(options, around).process.capabilities?.bounding;
+  assertEquals(bounding({}), ["CAP_CHOWN", "CAP_KILL"]);
+  assertEquals(bounding({ privileged: true }), ["CAP_CHOWN", "CAP_KILL"]);
+  assertEquals(bounding({ capAdd: ["sys_admin"] }), ["CAP_CHOWN", "CAP_KILL", "CAP_SYS_ADMIN"]);
+});
+
 Deno.test("buildConfig: a user other than root starts without capabilities, and with its groups", () => {
   const { process } = build({ umask: 0o77 }, {
     user: { uid: 1000, gid: 100, additionalGids: [5, 27], home: "/home/u" },
@@ -221,6 +229,18 @@ Deno.test("buildConfig: sysctls of the user's come after the network's defaults"
     "net.ipv4.ip_unprivileged_port_start": "1024",
     "net.ipv4.ping_group_range": "0 2147483647",
   });
+});
+
+Deno.test("buildConfig: a sysctl that would change the host is refused in the user's words", () => {
+  const table: [Partial<RunOptions>, string][] = [
+    [{ sysctls: { "kernel.panic": "1" } }, "--sysctl kernel.panic: it belongs to no namespace"],
+    [
+      { sysctls: { "net.ipv4.ip_forward": "1" }, network: "host" },
+      "--sysctl net.ipv4.ip_forward: it would change the host's network",
+    ],
+    [{ sysctls: { "kernel.shmmax": "1" }, ipc: "host" }, "--sysctl kernel.shmmax: it would change the host's IPC"],
+  ];
+  for (const [options, message] of table) assertThrows(() => build(options), UsageError, message);
 });
 
 Deno.test("buildConfig: mounts of the user's replace default ones and lie after what holds them", () => {

@@ -11,6 +11,7 @@ import { PaddockError } from "../base/errors.ts";
 import type { Config } from "./config.ts";
 import { findRlimit } from "./rlimits.ts";
 import { type Check, type Finding, finding, findOutside } from "./finding.ts";
+import { findSysctlProblem } from "./sysctls.ts";
 import { RESOURCE_CHECKS } from "./validate_resources.ts";
 
 /** Everything that is wrong with the Config; empty where it can be planned. */
@@ -176,28 +177,12 @@ function checkMappings({ linux: { uidMappings = [], gidMappings = [] }, process:
   ];
 }
 
-/** Settings that belong to the IPC namespace (`man 7 ipc_namespaces`). */
-const IPC_SYSCTLS =
-  /^(kernel\.(msgmax|msgmnb|msgmni|sem|sem_next_id|msg_next_id|shm_next_id|shmall|shmmax|shmmni|shm_rmid_forced|auto_msgmni)|fs\.mqueue\..+)$/;
-
 /** Only settings of namespaces that are the container's own: any other would change the host. */
 function checkSysctls(config: Config): Finding[] {
   return Object.keys(config.linux.sysctl ?? {}).flatMap((key) => {
-    const problem = findSysctlProblem(config, key);
+    const problem = findSysctlProblem(config.linux, key);
     return problem === undefined ? [] : [finding(`linux.sysctl[${JSON.stringify(key)}]`, problem)];
   });
-}
-
-function findSysctlProblem(config: Config, key: string): string | undefined {
-  // Some keys have slashes and points the other way round (net/ipv4/conf/eth0.1/…), as sysctl(8) takes them.
-  const name = key.includes("/") && !/^[^/]*\./.test(key) ? key.replaceAll(".", "\0").replaceAll("/", ".") : key;
-  if (name.split(/[./]/).includes("") || name.includes("..")) return "it is no setting's name";
-  if (name === "kernel.hostname" || name === "kernel.domainname") return "the host name has a field of its own";
-  if (name.startsWith("net.")) {
-    return hasNamespace(config, "network") ? undefined : "it would change the host's network";
-  }
-  if (IPC_SYSCTLS.test(name)) return hasNamespace(config, "ipc") ? undefined : "it would change the host's IPC";
-  return "it belongs to no namespace and would change the host";
 }
 
 /** No text may have a NUL in it: the kernel would see its beginning only. */
