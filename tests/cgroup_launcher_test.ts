@@ -5,6 +5,7 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { PaddockError } from "../lib/base/errors.ts";
 import type { CgroupActs } from "../lib/cgroup/acts.ts";
 import { planCgroup } from "../lib/cgroup/plan.ts";
 import { readDeath } from "../lib/cgroup/read.ts";
@@ -110,7 +111,8 @@ for (const [how, read] of [["as here", probeHost], ["by a program", withoutDevic
 
 async function checkDevices(facts: Facts): Promise<void> {
   const acts = plan("devices", {}, facts);
-  const node = Deno.makeTempDirSync({ dir: "/dev/shm" });
+  // Not in a temporary directory, which may be mounted nodev.
+  const node = Deno.makeTempDirSync({ dir: "/dev", prefix: "paddock-test-" });
   try {
     // 1:11 is /dev/kmsg, which every host has and no container may read.
     const script = `mknod ${node}/kmsg c 1 11 && echo made; echo null > /dev/null && echo written; ` +
@@ -121,6 +123,8 @@ async function checkDevices(facts: Facts): Promise<void> {
     assert(!out.includes("opened"), out);
     assertStringIncludes(out, "Operation not permitted");
     assert(code !== FAULT);
+    const outside = new Deno.Command("sh", { args: ["-c", `exec 3< ${node}/kmsg`], stderr: "null" }).outputSync();
+    assert(outside.success, "outside of the cgroup it can be opened");
   } finally {
     Deno.removeSync(node, { recursive: true });
     await cleanUp(acts);
@@ -151,5 +155,78 @@ Deno.test({
     } finally {
       await cleanUp(acts);
     }
+  },
+});
+
+/** One limit each, and a file with what must stand in it afterwards. */
+function listLimits(): readonly (readonly [Resources, string, string])[] {
+  const limit = 64 * 1024 * 1024;
+  const disk = findDisk();
+  const throttled = disk === undefined ? [] : [
+    [{ throttleReadBpsDevice: [{ ...disk, rate: 1048576 }] }, "blkio.throttle.read_bps_device", "io.max"],
+    [{ throttleWriteIOPSDevice: [{ ...disk, rate: 100 }] }, "blkio.throttle.write_iops_device", "io.max"],
+  ] as const;
+  return [
+    [{ memory: { limit, swap: limit } }, "memory.memsw.limit_in_bytes|memory.swap.max", `${limit}|0`],
+    [{ memory: { limit, swap: 2 * limit } }, "memory.memsw.limit_in_bytes|memory.swap.max", `${2 * limit}|${limit}`],
+    [{ memory: { reservation: limit } }, "memory.soft_limit_in_bytes|memory.low", `${limit}`],
+    [{ memory: { swappiness: 7 } }, "memory.swappiness", "7"],
+    [{ cpu: { shares: 512 } }, "cpu.shares|cpu.weight", "512|59"],
+    [{ cpu: { quota: 150_000 } }, "cpu.cfs_quota_us|cpu.max", "150000|150000 100000"],
+    [{ cpu: { quota: 20_000, period: 50_000 } }, "cpu.cfs_period_us|cpu.max", "50000|20000 50000"],
+    [{ cpu: { cpus: "0", mems: "0" } }, "cpuset.cpus", "0"],
+    [{ pids: { limit: 7 } }, "pids.max", "7"],
+    [
+      { hugepageLimits: [{ pageSize: "2MB", limit: 4194304 }] },
+      "hugetlb.2MB.limit_in_bytes|hugetlb.2MB.max",
+      "4194304",
+    ],
+    [{ unified: { "memory.high": `${limit}` } }, "memory.high", `${limit}`],
+    [{ unified: { "memory.oom.group": "1" } }, "memory.oom.group", "1"],
+    ...throttled.map(([blockIO, old, current]) =>
+      [{ blockIO }, `${old}|${current}`, `${disk!.major}:${disk!.minor}`] as const
+    ),
+  ];
+}
+
+/** A whole disk of this machine, by its numbers. */
+function findDisk(): { readonly major: number; readonly minor: number } | undefined {
+  for (const { name } of Deno.readDirSync("/sys/block")) {
+    const numbers = /^(?:vd|sd|nvme|xvd)/.test(name) ? readControl(`/sys/block/${name}/dev`) : undefined;
+    if (numbers === undefined) continue;
+    const [major, minor] = numbers.split(":").map(Number);
+    return { major: major!, minor: minor! };
+  }
+  return undefined;
+}
+
+Deno.test({
+  name: "a launcher sets every limit that this host has a controller for, and the kernel shows it",
+  ignore,
+  async fn(): Promise<void> {
+    const facts = probeHost();
+    let held = 0;
+    for (const [resources, files, values] of listLimits()) {
+      let acts: CgroupActs;
+      try {
+        acts = plan("limit", resources, facts);
+      } catch (error) {
+        assert(error instanceof PaddockError, `${error}`);
+        continue;
+      }
+      try {
+        const label = JSON.stringify(resources);
+        assertEquals(launch(acts, acts.create).code, 0, label);
+        const texts = acts.paths.flatMap((path) =>
+          files.split("|").flatMap((file) => readControl(`${path}/${file}`)?.trim() ?? [])
+        );
+        const wanted = values.split("|");
+        assert(texts.some((text) => wanted.some((value) => text.startsWith(value))), `${label}: ${texts}`);
+        held++;
+      } finally {
+        await cleanUp(acts);
+      }
+    }
+    assert(held >= 6, `only ${held} limits could be asked for`);
   },
 });
