@@ -20,7 +20,15 @@ export const realHost: Host = {
   },
   env: (name) => Deno.env.get(name),
   readText: (path) => Deno.readTextFileSync(path),
-  print: (text) => writeAll(Deno.stdout, text),
+  print: (text) => {
+    try {
+      writeAll(Deno.stdout, text);
+    } catch (cause) {
+      // A reader that has gone is told apart by whoever reports it.
+      if (cause instanceof Deno.errors.BrokenPipe) throw cause;
+      throw new PaddockError(`cannot write to standard output: ${(cause as Error).message}`, { cause });
+    }
+  },
   warn: (text) => writeAll(Deno.stderr, text),
 };
 
