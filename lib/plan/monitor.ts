@@ -372,7 +372,11 @@ export function planReport(name: string): Act {
     steps: [
       step("@add", [{ load: BUILT_IN.fault }, 0], { label: "leftovers", onZero: "end" }),
       literal(prefix),
-      step("@load", [{ load: BUILT_IN.fault }, STEP.what]),
+      // The step says which of the words are its own in the top 16 bits of this word.
+      step("@load", [{ load: BUILT_IN.fault }, STEP.targets]),
+      step("@shr", [previous(), 48]),
+      step("@shl", [previous(), 3]),
+      step("@load", [previous(), { region: BUILT_IN.whats }]),
       ...span(),
       literal(": "),
       step("@load", [{ load: BUILT_IN.fault }, STEP.result]),

@@ -10,7 +10,7 @@
 import { ERRNO_TABLE } from "../base/errno.ts";
 import { combine } from "./constants.ts";
 import { elfExecutable } from "./elf.ts";
-import { DATA_ADDRESS, HEADER_SIZE, OPERATION_BIT, STEP, TABLE_ADDRESS } from "./interpreter.ts";
+import { DATA_ADDRESS, HEADER_SIZE, OPERATION_BIT, STEP, stepSize } from "./interpreter.ts";
 import {
   type Act,
   type Arg,
@@ -31,7 +31,7 @@ export type Kind = typeof KINDS[number];
 /** The first bytes of a launcher's data, by which it is known. */
 export const MAGIC = "paddock\0";
 /** Changes with every change of the layout. */
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 
 /** Where the fields of the data header lie; all are 32-bit but the magic, the size and the last two. Addresses are of the running program. */
 export const HEADER = {
@@ -43,6 +43,7 @@ export const HEADER = {
   name: 32,
   nameLength: 36,
   errors: 40,
+  whats: 44,
   status: 48,
   fault: 56,
 } as const;
@@ -53,6 +54,9 @@ export const HEADER = {
  */
 const BUFFERS_OFFSET = 0x40000;
 const LARGEST_INLINE_REGION = 512;
+
+/** Targets are 16 bits, in units of 8 bytes; and the table must end before the buffers begin. */
+const LARGEST_TABLE = 0x30000;
 
 /** Names that a plan may use in `{ region }` without declaring them: places that the compiler itself makes. */
 export const BUILT_IN = {
@@ -66,6 +70,8 @@ export const BUILT_IN = {
   size: "@size",
   /** Table of error names and meanings: {u32 address, u32 length} by error number. */
   errors: "@errors",
+  /** Table of what steps do: {u32 address, u32 length} by the index in the step. */
+  whats: "@whats",
 } as const;
 
 /**
@@ -76,10 +82,11 @@ export const BUILT_IN = {
  */
 export function assemble(plan: Plan): Uint8Array<ArrayBuffer> {
   const steps = numberSteps(plan);
-  const memory = new Memory(plan, steps.length);
+  const memory = new Memory(plan, steps);
   const labels = indexLabels(steps);
   steps.forEach((placed, index) => writeStep({ placed, index, labels, memory, steps }));
-  steps.forEach(({ act }, index) => memory.writeWhat(index, act.what));
+  // Last, for it is read only when something fails.
+  memory.writeWhats();
   return elfExecutable(plan.arch, memory.finish());
 }
 
@@ -123,7 +130,7 @@ interface Site {
 }
 
 function writeStep(site: Site): void {
-  const { placed: { step, fault }, index, memory } = site;
+  const { placed: { step, act, fault }, index, memory } = site;
   const at = memory.stepOffset(index);
   const operation = OPERATIONS.indexOf(step.call as Operation);
   const isOperation = step.call.startsWith("@");
@@ -139,12 +146,14 @@ function writeStep(site: Site): void {
     kinds |= KINDS.indexOf(word.kind) << (4 * place);
     memory.view.setBigUint64(at + STEP.args + 8 * place, BigInt.asUintN(64, word.value), true);
   });
-  memory.view.setUint16(at + STEP.indirect, indirect, true);
+  memory.view.setUint8(at + STEP.indirect, indirect);
+  memory.view.setUint8(at + STEP.count, step.args.length);
+  memory.view.setUint16(at + STEP.what, memory.whatIndex(act.what), true);
   memory.view.setUint32(at + STEP.kinds, kinds, true);
   const targets = [step.onNegative ?? (isOperation ? "next" : fault), step.onZero ?? "next", step.onPositive ?? "next"];
   targets.forEach((target, place) => {
-    const units = STEP.size / 8;
-    memory.view.setUint16(at + STEP.targets + 2 * place, resolveTarget(target, site) * units, true);
+    const units = (memory.stepOffset(resolveTarget(target, site)) - HEADER_SIZE) / 8;
+    memory.view.setUint16(at + STEP.targets + 2 * place, units, true);
   });
 }
 
@@ -197,38 +206,53 @@ class Memory {
   #used: number;
   readonly #texts = new Map<string, number>();
   readonly #regions = new Map<string, number>();
+  readonly #offsets: number[] = [];
+  readonly #whats = new Map<string, number>();
+  #whatsOffset = 0;
   readonly #blocks = new Map<string, number>();
   readonly #encoder = new TextEncoder();
   #buffersEnd = BUFFERS_OFFSET;
 
-  constructor(plan: Plan, stepCount: number) {
+  constructor(plan: Plan, steps: readonly PlacedStep[]) {
     this.arch = plan.arch;
-    this.#used = HEADER_SIZE + stepCount * STEP.size;
+    let end = HEADER_SIZE;
+    for (const { step } of steps) {
+      this.#offsets.push(end);
+      end += stepSize(step.args.length);
+    }
+    // Where a step after the last one would be, which is as far as "next" can lead.
+    this.#offsets.push(end);
+    if (end > LARGEST_TABLE) throw new RangeError(`plan: ${steps.length} steps are too many for a launcher`);
+    // The machine code loads six arguments of the last step as well.
+    this.#used = end + stepSize(6);
     this.#grow(this.#used);
     this.#bytes.set(this.#encoder.encode(MAGIC), HEADER.magic);
     this.view.setUint32(HEADER.version, LAYOUT_VERSION, true);
     this.view.setUint32(HEADER.arch, plan.arch === "x86_64" ? 62 : 183, true);
-    this.view.setUint32(HEADER.steps, stepCount, true);
-    this.#placeBuiltIns();
+    this.view.setUint32(HEADER.steps, steps.length, true);
+    this.#placeBuiltIns(steps);
     this.#placeRegions(plan.regions);
     const name = this.constant({ text: plan.name });
     this.view.setUint32(HEADER.name, Number(name), true);
     this.view.setUint32(HEADER.nameLength, this.#encoder.encode(plan.name).length, true);
   }
 
-  #placeBuiltIns(): void {
+  #placeBuiltIns(steps: readonly PlacedStep[]): void {
     this.#regions.set(BUILT_IN.data, 0);
     this.#regions.set(BUILT_IN.size, HEADER.size);
     this.#regions.set(BUILT_IN.status, HEADER.status);
     this.#regions.set(BUILT_IN.fault, HEADER.fault);
+    this.#whatsOffset = this.#reserve(8 * new Set(steps.map(({ act }) => act.what)).size, 8);
+    this.#regions.set(BUILT_IN.whats, this.#whatsOffset);
+    this.view.setUint32(HEADER.whats, DATA_ADDRESS + this.#whatsOffset, true);
   }
 
   stepOffset(index: number): number {
-    return HEADER_SIZE + index * STEP.size;
+    return this.#offsets[index]!;
   }
 
   resultAddress(index: number): number {
-    return TABLE_ADDRESS + index * STEP.size + STEP.result;
+    return DATA_ADDRESS + this.stepOffset(index) + STEP.result;
   }
 
   /** The value of an argument that is known now: for what lies in memory, its address. */
@@ -242,9 +266,16 @@ class Memory {
     throw new RangeError("plan: a struct may hold only what is known before the program runs");
   }
 
-  writeWhat(index: number, what: string): void {
-    const at = this.stepOffset(index) + STEP.what;
-    this.#writeSpan(at, what);
+  /** The place of these words in their table. */
+  whatIndex(what: string): number {
+    const known = this.#whats.get(what);
+    if (known !== undefined) return known;
+    this.#whats.set(what, this.#whats.size);
+    return this.#whats.size - 1;
+  }
+
+  writeWhats(): void {
+    [...this.#whats.keys()].forEach((what, index) => this.#writeSpan(this.#whatsOffset + 8 * index, what));
   }
 
   /** The finished segment: what is in the file, and how large it is in memory. */

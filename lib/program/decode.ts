@@ -5,7 +5,7 @@
  */
 import { PaddockError } from "../base/errors.ts";
 import { HEADER, type Kind, KINDS, LAYOUT_VERSION, MAGIC } from "./assemble.ts";
-import { DATA_ADDRESS, DATA_OFFSET, HEADER_SIZE, OPERATION_BIT, STEP, TABLE_ADDRESS } from "./interpreter.ts";
+import { DATA_ADDRESS, DATA_OFFSET, HEADER_SIZE, OPERATION_BIT, STEP, stepSize } from "./interpreter.ts";
 import { type Arch, OPERATIONS } from "./step.ts";
 import { syscallName } from "./syscalls.ts";
 
@@ -70,47 +70,69 @@ export function decodeData(data: Uint8Array): Program {
   }
   const arch: Arch = reader.u32(HEADER.arch) === 62 ? "x86_64" : "aarch64";
   const count = reader.u32(HEADER.steps);
-  if (HEADER_SIZE + count * STEP.size > data.length) throw notALauncher();
-  const steps = Array.from({ length: count }, (_, index) => decodeStep(reader, arch, index));
+  const offsets = findSteps(reader, count, data.length);
+  const steps = offsets.map((_, index) => decodeStep({ reader, arch, offsets }, index));
   const fault = Number(reader.u64(HEADER.fault));
   return {
     arch,
     name: reader.span(HEADER.name),
     steps,
     status: Number(reader.u64(HEADER.status) & 0xffffffffn),
-    fault: fault === 0 ? undefined : steps[(fault - TABLE_ADDRESS) / STEP.size],
+    fault: fault === 0 ? undefined : steps[offsets.indexOf(fault - DATA_ADDRESS)],
     data,
   };
 }
 
-function decodeStep(reader: Reader, arch: Arch, index: number): DecodedStep {
-  const at = HEADER_SIZE + index * STEP.size;
+/** Where each step begins: a step says how many arguments it has. */
+function findSteps(reader: Reader, count: number, size: number): number[] {
+  const offsets: number[] = [];
+  let at = HEADER_SIZE;
+  for (let index = 0; index < count; index++) {
+    if (at + STEP.args > size) throw notALauncher();
+    const argumentCount = reader.u8(at + STEP.count);
+    if (argumentCount > 6 || at + stepSize(argumentCount) > size) throw notALauncher();
+    offsets.push(at);
+    at += stepSize(argumentCount);
+  }
+  return offsets;
+}
+
+interface Table {
+  readonly reader: Reader;
+  readonly arch: Arch;
+  readonly offsets: readonly number[];
+}
+
+function decodeStep(table: Table, index: number): DecodedStep {
+  const { reader, arch, offsets } = table;
+  const at = offsets[index]!;
   const number = reader.u16(at + STEP.number);
   const kinds = reader.u32(at + STEP.kinds);
-  const args: DecodedArg[] = [];
-  for (let place = 0; place < 6; place++) {
+  const args = Array.from({ length: reader.u8(at + STEP.count) }, (_, place) => {
     const kind = KINDS[(kinds >>> (4 * place)) & 15] ?? "number";
-    if (kind === "none") break;
-    args.push(decodeArg(reader, kind, reader.u64(at + STEP.args + 8 * place)));
-  }
-  const units = STEP.size / 8;
-  const target = (place: number) => reader.u16(at + STEP.targets + 2 * place) / units;
+    return decodeArg(table, kind, reader.u64(at + STEP.args + 8 * place));
+  });
+  const target = (place: number) => {
+    const offset = HEADER_SIZE + 8 * reader.u16(at + STEP.targets + 2 * place);
+    const found = offsets.indexOf(offset);
+    return found === -1 ? offsets.length : found;
+  };
   return {
     index,
     call: number & OPERATION_BIT
       ? OPERATIONS[number & ~OPERATION_BIT] ?? `@${number}`
       : syscallName(number, arch) ?? `#${number}`,
     args,
-    what: reader.span(at + STEP.what),
+    what: reader.span(reader.u32(HEADER.whats) - DATA_ADDRESS + 8 * reader.u16(at + STEP.what)),
     result: Number(BigInt.asIntN(64, reader.u64(at + STEP.result))),
     targets: [target(0), target(1), target(2)],
   };
 }
 
-function decodeArg(reader: Reader, kind: Kind, value: bigint): DecodedArg {
+function decodeArg({ reader, offsets }: Table, kind: Kind, value: bigint): DecodedArg {
   const offset = Number(value) - DATA_ADDRESS;
   if (kind === "text") return { kind, value, text: reader.cString(offset) };
-  if (kind === "result") return { kind, value, step: Math.floor((offset - HEADER_SIZE) / STEP.size) };
+  if (kind === "result") return { kind, value, step: offsets.indexOf(offset - STEP.result) };
   return { kind, value: kind === "number" ? BigInt.asIntN(64, value) : value };
 }
 
@@ -126,6 +148,10 @@ class Reader {
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  u8(at: number): number {
+    return this.#view.getUint8(at);
   }
 
   u16(at: number): number {

@@ -2,16 +2,18 @@
  * The launcher's interpreter: the machine code that walks the table of steps, beside its listing.
  *
  * It has no stack, no heap and no relocation: registers and the table are all there is, so that parent and child may
- * run it in one address space (`CLONE_VM`). A step is 80 bytes:
+ * run it in one address space (`CLONE_VM`). A step is 24 bytes and 8 for each argument; the machine code loads six
+ * arguments whether they are there or not, and what it loads beyond them a call does not look at:
  *
  * ```
  *  0  u16  number of the system call; bit 15 set: operation number
- *  2  u16  bit n set: argument n is the address of its value
+ *  2  u8   bit n set: argument n is the address of its value
+ *  3  u8   how many arguments there are
  *  4  u32  what each argument is, four bits apiece, for people
- *  8  u64  × 6 arguments
- * 56  i64  result
- * 64  u16  × 3 where to go with a result below zero, zero, above zero, in units of 8 bytes from the table's start
- * 72  u32  address of the words that say what the step does, u32 their length
+ *  8  i64  result
+ * 16  u16  × 3 where to go with a result below zero, zero, above zero, in units of 8 bytes from the table's start
+ * 22  u16  what the step does: an index into the table of words
+ * 24  u64  × n arguments
  * ```
  *
  * A test disassembles the bytes and compares them with the listing.
@@ -28,8 +30,22 @@ export const DATA_ADDRESS = 0x601000;
 export const HEADER_SIZE = 0x40;
 export const TABLE_ADDRESS = DATA_ADDRESS + HEADER_SIZE;
 
-/** Where the fields of a step lie in its 80 bytes. */
-export const STEP = { size: 80, number: 0, indirect: 2, kinds: 4, args: 8, result: 56, targets: 64, what: 72 } as const;
+/** Where the fields of a step lie. */
+export const STEP = {
+  number: 0,
+  indirect: 2,
+  count: 3,
+  kinds: 4,
+  result: 8,
+  targets: 16,
+  what: 22,
+  args: 24,
+} as const;
+
+/** Bytes of a step. */
+export function stepSize(argumentCount: number): number {
+  return STEP.args + 8 * argumentCount;
+}
 
 /** Bit 15 of a step's number: an operation, not a system call. */
 export const OPERATION_BIT = 0x8000;
@@ -45,12 +61,12 @@ const X86_64: readonly Instruction[] = [
   ["48 89 eb", "mov rbx,rbp"],
   // NEXT: number of the call in the low half, indirect arguments in the high
   ["8b 0b", "mov ecx,DWORD PTR [rbx]"],
-  ["48 8b 7b 08", "mov rdi,QWORD PTR [rbx+0x8]"],
-  ["48 8b 73 10", "mov rsi,QWORD PTR [rbx+0x10]"],
-  ["48 8b 53 18", "mov rdx,QWORD PTR [rbx+0x18]"],
-  ["4c 8b 53 20", "mov r10,QWORD PTR [rbx+0x20]"],
-  ["4c 8b 43 28", "mov r8,QWORD PTR [rbx+0x28]"],
-  ["4c 8b 4b 30", "mov r9,QWORD PTR [rbx+0x30]"],
+  ["48 8b 7b 18", "mov rdi,QWORD PTR [rbx+0x18]"],
+  ["48 8b 73 20", "mov rsi,QWORD PTR [rbx+0x20]"],
+  ["48 8b 53 28", "mov rdx,QWORD PTR [rbx+0x28]"],
+  ["4c 8b 53 30", "mov r10,QWORD PTR [rbx+0x30]"],
+  ["4c 8b 43 38", "mov r8,QWORD PTR [rbx+0x38]"],
+  ["4c 8b 4b 40", "mov r9,QWORD PTR [rbx+0x40]"],
   // an indirect argument is the address of its value
   ["0f ba e1 10", "bt ecx,0x10"],
   ["73 03", "jae 0x2b"],
@@ -76,9 +92,9 @@ const X86_64: readonly Instruction[] = [
   ["72 26", "jb 0x87"],
   ["0f 05", "syscall"],
   // DONE: keep the result
-  ["48 89 43 38", "mov QWORD PTR [rbx+0x38],rax"],
+  ["48 89 43 08", "mov QWORD PTR [rbx+0x8],rax"],
   // where to go: below zero, zero, above
-  ["48 8d 4b 40", "lea rcx,[rbx+0x40]"],
+  ["48 8d 4b 10", "lea rcx,[rbx+0x10]"],
   ["48 85 c0", "test rax,rax"],
   ["78 0a", "js 0x7a"],
   ["48 8d 49 02", "lea rcx,[rcx+0x2]"],
@@ -163,9 +179,9 @@ const AARCH64: readonly Instruction[] = [
   ["f3 03 14 aa", "mov x19, x20"],
   // NEXT: number of the call in the low half, indirect arguments in the high
   ["69 02 40 b9", "ldr w9, [x19]"],
-  ["60 86 40 a9", "ldp x0, x1, [x19, #8]"],
-  ["62 8e 41 a9", "ldp x2, x3, [x19, #24]"],
-  ["64 96 42 a9", "ldp x4, x5, [x19, #40]"],
+  ["60 86 41 a9", "ldp x0, x1, [x19, #24]"],
+  ["62 8e 42 a9", "ldp x2, x3, [x19, #40]"],
+  ["64 96 43 a9", "ldp x4, x5, [x19, #56]"],
   // an indirect argument is the address of its value
   ["49 00 80 36", "tbz w9, #16, 0x24"],
   ["00 00 40 f9", "ldr x0, [x0]"],
@@ -184,9 +200,9 @@ const AARCH64: readonly Instruction[] = [
   ["89 01 78 37", "tbnz w9, #15, 0x80"],
   ["01 00 00 d4", "svc #0x0"],
   // DONE: keep the result
-  ["60 1e 00 f9", "str x0, [x19, #56]"],
+  ["60 06 00 f9", "str x0, [x19, #8]"],
   // where to go: below zero, zero, above
-  ["6a 02 01 91", "add x10, x19, #0x40"],
+  ["6a 42 00 91", "add x10, x19, #0x10"],
   ["80 00 f8 b7", "tbnz x0, #63, 0x70"],
   ["4a 09 00 91", "add x10, x10, #0x2"],
   ["40 00 00 b4", "cbz x0, 0x70"],
