@@ -147,8 +147,13 @@ export function readLinkAt(dir: number, name: ByteString): ByteString {
 
 /** The entries of an open directory without `.` and `..`, sorted by bytes. @throws KernelError */
 export function listDirectory(fd: number, object = "directory"): DirEntry[] {
+  return readDirectory(fd, object).sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+}
+
+/** As `listDirectory`, in the filesystem's own order: the fast one for looking at or removing every entry. */
+export function readDirectory(fd: number, object = "directory"): DirEntry[] {
   const entries: DirEntry[] = [];
-  const buffer = new Uint8Array(65536);
+  const buffer = new Uint8Array(32768);
   const view = new DataView(buffer.buffer);
   check(object, "lseek", calls.lseek(fd, 0, 0));
   for (;;) {
@@ -159,7 +164,7 @@ export function listDirectory(fd: number, object = "directory"): DirEntry[] {
       if (name !== "." && name !== "..") entries.push({ name, type: buffer[at + 18] ?? 0 });
     }
   }
-  return entries.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  return entries;
 }
 
 /** Takes a lock of flock(2); gives false when LOCK_NB was asked for and another holds it. @throws KernelError */

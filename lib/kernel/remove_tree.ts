@@ -7,7 +7,7 @@ import { type ByteString, quoteName, toCBytes } from "../base/byte_string.ts";
 import { PaddockError } from "../base/errors.ts";
 import { Fd } from "./fd.ts";
 import * as calls from "./file_calls.ts";
-import { AT, check, E, type FileStat, listDirectory, O, statAt, statFd } from "./fs.ts";
+import { AT, check, E, type FileStat, O, readDirectory, statAt, statFd } from "./fs.ts";
 
 /** Descriptors open at a time; what lies deeper is moved up first. */
 const MAX_DEPTH = 100;
@@ -38,7 +38,7 @@ export function removeTreeAt(dir: number, name: ByteString): void {
 function emptyDirectory(fd: number, top: number, home: FileStat, path: ByteString, depth: number): void {
   // Once more at the top for as long as directories are moved there from below.
   do {
-    for (const { name } of listDirectory(fd, quoteName(path))) {
+    for (const { name } of readDirectory(fd, quoteName(path))) {
       const cName = toCBytes(name);
       const childPath = `${path}/${name}`;
       const result = calls.unlinkat(fd, cName, 0);
@@ -56,7 +56,7 @@ function emptyDirectory(fd: number, top: number, home: FileStat, path: ByteStrin
       }
       removeDirectory(fd, cName, childPath);
     }
-  } while (fd === top && listDirectory(fd, quoteName(path)).length > 0);
+  } while (fd === top && readDirectory(fd, quoteName(path)).length > 0);
 }
 
 let movedCount = 0;
