@@ -26,7 +26,7 @@ export function formatContainers(
   now: number,
 ): string {
   if (form === "json") {
-    return `${JSON.stringify(found.map(({ id, status, record }) => ({ ...record, id, status })), null, 2)}\n`;
+    return `${JSON.stringify(found.map(({ id, status, pid, record }) => ({ ...record, id, status, pid })), null, 2)}\n`;
   }
   if (form === "quiet") return found.map(({ id }) => `${id}\n`).join("");
   const rows = found.map(({ id, status, record }) => [

@@ -8,6 +8,7 @@ const FOUND: readonly SeenContainer[] = [
     id: "web",
     directory: "/run/paddock/web",
     status: "running",
+    pid: 4242,
     record: {
       id: "web",
       name: "web",
@@ -22,6 +23,7 @@ const FOUND: readonly SeenContainer[] = [
     id: "job",
     directory: "/run/paddock/job",
     status: "stopped",
+    pid: undefined,
     record: {
       id: "job",
       created: "2029-12-25T12:00:00Z",
@@ -32,7 +34,7 @@ const FOUND: readonly SeenContainer[] = [
       exit: { code: 137, signal: 9, oom: true, at: "2029-12-25T12:00:01Z" },
     },
   },
-  { id: "half", directory: "/run/paddock/half", status: "creating", record: undefined },
+  { id: "half", directory: "/run/paddock/half", status: "creating", pid: undefined, record: undefined },
 ];
 
 Deno.test("formatContainers makes a table that no image's name can break", () => {
@@ -57,4 +59,5 @@ Deno.test("formatContainers gives names alone, and JSON with the status", () => 
     ["half", "creating"],
   ]);
   assertEquals(parsed[1].exit.oom, true);
+  assertEquals(parsed.map(({ pid }: { pid?: number }) => pid), [4242, undefined, undefined]);
 });
