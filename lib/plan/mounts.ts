@@ -86,13 +86,18 @@ const REASONS: Readonly<Record<string, string>> = {
 /** Filesystems through which the kernel is configured: nothing in the image may lead their mounts elsewhere. */
 const STRICT = ["proc", "sysfs", "cgroup", "cgroup2"];
 
-function planFilesystem(mount: Mount, key: string, facts: Facts): Act {
+function planFilesystem(
+  mount: Mount,
+  key: string,
+  facts: Facts,
+  kind: "directory" | "existing" = "directory",
+): Act {
   const options = readMountOptions(mount.options ?? []);
   const type = mount.type ?? "none";
   const source = mount.source ?? type;
   const words = (mount.options ?? []).join(",");
   const steps: Step[] = [
-    ...openTarget(mount.destination, facts, { key, kind: "directory", strict: STRICT.includes(type) }),
+    ...openTarget(mount.destination, facts, { key, kind, strict: STRICT.includes(type) }),
     step("mount", [text(source), text(TARGET_PATH), text(type), flags(...options.flags), text(options.data)]),
   ];
   if (options.propagation !== undefined) {
@@ -119,21 +124,24 @@ function planCgroupMounts(mount: Mount, key: string, { facts, cgroupView }: Moun
     return [planFilesystem({ ...mount, type: "cgroup2", source: "cgroup2", options }, key, facts)];
   }
   const inside = (name: string) => `${mount.destination}/${name}`;
-  const acts = [planFilesystem(
+  const tmpfs = ["nosuid", "noexec", "nodev", "mode=755"];
+  const names = cgroupView.entries.map(({ directory }) => directory);
+  const acts: Act[] = [
+    planFilesystem({ destination: mount.destination, type: "tmpfs", source: "tmpfs", options: tmpfs }, key, facts),
     {
-      destination: mount.destination,
-      type: "tmpfs",
-      source: "tmpfs",
-      options: ["nosuid", "noexec", "nodev", "mode=755"],
+      what: `make directories in ${mount.destination}`,
+      why: "each hierarchy is a filesystem of its own",
+      shell: [`mkdir ${names.map((name) => `"$ROOT"${inside(name)}`).join(" ")}`],
+      steps: [
+        ...openTarget(mount.destination, facts, { key: `${key}.directories`, kind: "existing" }),
+        ...names.map((name) => step("mkdirat", [TARGET_FD, text(name), 0o755])),
+      ],
     },
-    key,
-    facts,
-  )];
+  ];
   cgroupView.entries.forEach(({ directory, type, options: data }, index) => {
     const words = [...options, ...(data === "" ? [] : [data])];
-    acts.push(
-      planFilesystem({ destination: inside(directory), type, source: type, options: words }, `${key}.${index}`, facts),
-    );
+    const hierarchy = { destination: inside(directory), type, source: type, options: words };
+    acts.push(planFilesystem(hierarchy, `${key}.${index}`, facts, "existing"));
   });
   acts.push({
     what: `finish ${mount.destination}`,
