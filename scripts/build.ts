@@ -19,6 +19,7 @@ import { compileProgram, findCompileRuntime } from "./build/compile.ts";
 import { archOf, packExecutable } from "./build/pack.ts";
 import { readRuntime } from "./build/runtime.ts";
 import type { StubArch } from "./build/stub.ts";
+import { wrapModule } from "./build/wrap.ts";
 import { chooseWay, importFlags } from "./deno.ts";
 
 /** What to build. */
@@ -48,8 +49,8 @@ export async function build(options: BuildOptions): Promise<"compiled" | "packed
   } else {
     const given = options.runtime;
     const runtime = given === undefined ? await readRuntime(options.arch, work.path) : Deno.readFileSync(given);
-    const bytes = new TextEncoder().encode(code);
-    Deno.writeFileSync(file, packExecutable(runtime, { code: bytes, flags: FLAGS, environment: ENVIRONMENT }));
+    const packing = { program: wrapModule(code), flags: FLAGS, environment: ENVIRONMENT };
+    Deno.writeFileSync(file, packExecutable(runtime, packing));
   }
   Deno.chmodSync(file, 0o755);
   Deno.renameSync(file, options.output);

@@ -3,10 +3,11 @@
  *
  * The `deno` binary runs a script that is named on its command line. The packed file is that binary with one more
  * segment, and its entry point lies there: a few hundred bytes of machine code (`stub_*.s`) that run after the dynamic
- * loader and before the runtime. They put the program into a memory file, put `run FLAGS /proc/self/fd/N` before the
- * user's arguments, drop `DENO_…` from the environment and add ours, and jump to the runtime's entry.
+ * loader and before the runtime. They put a loader script into a memory file, put `run FLAGS /proc/self/fd/N` before
+ * the user's arguments, drop `DENO_…` from the environment and add ours, and jump to the runtime's entry. The loader
+ * script reads the program from this same file and evaluates it (`wrap.ts` says why it is not a module).
  *
- *     deno's binary | stub, parameters | flags, environment | the program
+ *     deno's binary | stub, parameters | flags, environment | the program | loader script
  *                     ^ e_entry          one new PT_LOAD, read-only and executable
  *
  * Everything else stays where it was, so that the runtime does not notice. The new segment takes the place of PT_NOTE
@@ -20,8 +21,8 @@ import type { StubArch } from "./stub.ts";
 
 /** What the runtime is to run. */
 export interface Packing {
-  /** The program: one JavaScript module without imports. */
-  readonly code: Uint8Array;
+  /** The program: a script that may be evaluated. */
+  readonly program: string;
   /** What comes between the runtime's name and the script: `run`, flags. */
   readonly flags: readonly string[];
   /** Environment entries, `NAME=value`, that hide the user's of the same name. */
@@ -35,7 +36,7 @@ export function packExecutable(runtime: Uint8Array, packing: Packing): Uint8Arra
   const end = Math.max(...elf.loads.map((load) => load.vaddr + load.memsz));
   const vaddr = alignUp(end, PAGE);
   const offset = alignUp(runtime.length, PAGE);
-  const segment = buildSegment(elf.arch, packing, { entry: elf.entry - vaddr, environ: environ - vaddr });
+  const segment = buildSegment(elf.arch, packing, { entry: elf.entry - vaddr, environ: environ - vaddr, offset });
 
   const packed = new Uint8Array(offset + segment.length);
   packed.set(runtime);
@@ -125,26 +126,36 @@ function fileOffset(elf: Elf, vaddr: number): number {
   return vaddr - load.vaddr + load.offset;
 }
 
-/** Stub, parameters, strings, program; every number is an offset from the segment's start. */
+/** Stub, parameters, strings, program, loader; every number is an offset from the segment's start. */
 function buildSegment(
   arch: StubArch,
   packing: Packing,
-  at: { entry: number; environ: number },
+  at: { readonly entry: number; readonly environ: number; readonly offset: number },
 ): Uint8Array<ArrayBuffer> {
   const stub = stubCode(arch);
   // Each list ends with an empty string; the environment follows the flags.
   const lists = [...packing.flags, "", ...packing.environment, ""].map((text) => `${text}\0`).join("");
-  const strings = new TextEncoder().encode(lists);
-  const codeAt = stub.length + strings.length;
-  const segment = new Uint8Array(codeAt + packing.code.length);
+  const [strings, program] = [lists, packing.program].map((text) => new TextEncoder().encode(text));
+  const programAt = stub.length + strings!.length;
+  const loaderAt = programAt + program!.length;
+  const loader = new TextEncoder().encode(loaderScript(at.offset + programAt, program!.length));
+  const segment = new Uint8Array(loaderAt + loader.length);
   segment.set(stub);
-  segment.set(strings, stub.length);
-  segment.set(packing.code, codeAt);
-  // entry, environ, code and its size, flags, words that are added to argc: the flags and the script.
-  const parameters = [at.entry, at.environ, codeAt, packing.code.length, stub.length, packing.flags.length + 1];
+  segment.set(strings!, stub.length);
+  segment.set(program!, programAt);
+  segment.set(loader, loaderAt);
+  // entry, environ, loader and its size, flags, words that are added to argc: the flags and the script.
+  const parameters = [at.entry, at.environ, loaderAt, loader.length, stub.length, packing.flags.length + 1];
   const view = new DataView(segment.buffer);
   parameters.forEach((value, index) => view.setBigInt64(stub.length - 48 + index * 8, BigInt(value), true));
   return segment;
+}
+
+/** Evaluates the program that lies in this process's own file. */
+function loaderScript(offset: number, size: number): string {
+  return `const f=Deno.openSync("/proc/self/exe"),b=new Uint8Array(${size});f.seekSync(${offset},0);` +
+    `for(let n=0;n<${size};){const r=f.readSync(b.subarray(n));if(r===null)throw new Error("paddock: its file is cut off");n+=r}` +
+    `f.close();(0,eval)(new TextDecoder().decode(b));`;
 }
 
 /** The note's header becomes the new segment's, in its place after the other segments: they must ascend. */

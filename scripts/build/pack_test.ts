@@ -2,6 +2,7 @@ import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { packExecutable } from "./pack.ts";
 import { readRuntime } from "./runtime.ts";
+import { wrapModule } from "./wrap.ts";
 import { type StubArch, stubCode } from "./stub.ts";
 
 const FLAGS = ["run", "--no-config", "--no-lock", "--no-remote", "--no-npm", "--cached-only", "--ext=js", "-A"];
@@ -32,8 +33,8 @@ globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: tr
 async function pack(): Promise<void> {
   const runtime = await readRuntime(Deno.build.arch, dir);
   const environment = ["DENO_DIR=/dev/null/none", "OURS=1"];
-  const code = new TextEncoder().encode(PROGRAM);
-  Deno.writeFileSync(file, packExecutable(runtime, { code, flags: FLAGS, environment }), { mode: 0o755 });
+  const packed = packExecutable(runtime, { program: wrapModule(PROGRAM), flags: FLAGS, environment });
+  Deno.writeFileSync(file, packed, { mode: 0o755 });
 }
 
 async function sh(script: string, options: Deno.CommandOptions = {}): Promise<{ code: number; out: string }> {
@@ -89,7 +90,7 @@ Deno.test("a packed file leaves standard input to its program", async () => {
 });
 
 Deno.test("what is no runtime cannot be packed, and the error says why", () => {
-  const packing = { code: new Uint8Array(1), flags: [], environment: [] };
+  const packing = { program: "", flags: [], environment: [] };
   assertThrows(() => packExecutable(new Uint8Array(10), packing), RangeError, "no 64-bit little-endian ELF file");
   const file = Deno.readFileSync("/proc/self/exe").slice(0, 64);
   file[18] = 8;

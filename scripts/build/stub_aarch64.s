@@ -27,9 +27,9 @@ start:  mov     x28, x0
         svc     #0
         tbnz    x0, #63, fail
 2:      mov     x23, x0                         // x23: the memory file
-        ldr     x1, code_at
+        ldr     x1, script_at
         add     x1, x1, x26
-        ldr     x22, code_size
+        ldr     x22, script_size
 3:      mov     x0, x23                         // write, until all is written
         mov     x2, x22
         mov     x8, #64
@@ -169,7 +169,7 @@ deno:   .ascii  "DENO"
 params:
 entry_at:   .quad 0
 environ_at: .quad 0
-code_at:    .quad 0
-code_size:  .quad 0
+script_at:    .quad 0
+script_size:  .quad 0
 flags_at:   .quad 0
 flag_count: .quad 0

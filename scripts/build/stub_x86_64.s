@@ -31,9 +31,9 @@ start:  mov     r15, rdx
         test    eax, eax
         js      fail
 2:      mov     ebx, eax                        # ebx: the memory file
-        mov     rsi, [rip + code_at]
+        mov     rsi, [rip + script_at]
         add     rsi, r13
-        mov     rbp, [rip + code_size]
+        mov     rbp, [rip + script_size]
 3:      mov     edi, ebx                        # write, until all is written
         mov     rdx, rbp
         mov     eax, 1
@@ -172,7 +172,7 @@ sorry_end:
 params:
 entry_at:   .quad 0
 environ_at: .quad 0
-code_at:    .quad 0
-code_size:  .quad 0
+script_at:    .quad 0
+script_size:  .quad 0
 flags_at:   .quad 0
 flag_count: .quad 0

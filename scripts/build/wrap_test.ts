@@ -1,0 +1,27 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { wrapModule } from "./wrap.ts";
+
+/** Runs a script as the packed file does. */
+async function evaluate(script: string): Promise<unknown> {
+  Reflect.set(globalThis, "said", undefined);
+  await (0, eval)(script);
+  return Reflect.get(globalThis, "said");
+}
+
+Deno.test("a wrapped module runs with top-level await, its imports and a late one", async () => {
+  const module = `var a=1;import{join as j,sep}from"node:path";import fs from"node:fs";import*as os from"node:os";\n` +
+    `const z=await import("node:url");globalThis.said=[j("a","b"),sep,typeof fs.readFileSync,typeof os.cpus,typeof z.URL];`;
+  assertEquals(await evaluate(wrapModule(module)), ["a/b", "/", "function", "function", "function"]);
+});
+
+Deno.test("a wrapped module is strict and keeps its names to itself", async () => {
+  const module = `var own=1;globalThis.said=[(function(){return this})()===undefined,typeof own];`;
+  assertEquals(await evaluate(wrapModule(module)), [true, "number"]);
+  assertEquals(Reflect.has(globalThis, "own"), false);
+});
+
+Deno.test("what a script cannot do is refused", () => {
+  assertThrows(() => wrapModule(`import{a}from"./x.js";`), RangeError, "still imports ./x.js");
+  assertThrows(() => wrapModule(`var a=1;export{a};`), RangeError, "export{");
+  assertThrows(() => wrapModule(`console.log(import.meta.url)`), RangeError, "import.meta");
+});
