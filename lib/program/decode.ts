@@ -120,7 +120,7 @@ function decodeStep(table: Table, index: number): DecodedStep {
   return {
     index,
     call: number & OPERATION_BIT
-      ? OPERATIONS[number & ~OPERATION_BIT] ?? `@${number}`
+      ? OPERATIONS[number & ~OPERATION_BIT] ?? `@${number & ~OPERATION_BIT}`
       : syscallName(number, arch) ?? `#${number}`,
     args,
     what: reader.span(reader.u32(HEADER.whats) - DATA_ADDRESS + 8 * reader.u16(at + STEP.what)),
@@ -151,19 +151,25 @@ class Reader {
   }
 
   u8(at: number): number {
-    return this.#view.getUint8(at);
+    return this.#view.getUint8(this.#check(at, 1));
   }
 
   u16(at: number): number {
-    return this.#view.getUint16(at, true);
+    return this.#view.getUint16(this.#check(at, 2), true);
   }
 
   u32(at: number): number {
-    return this.#view.getUint32(at, true);
+    return this.#view.getUint32(this.#check(at, 4), true);
   }
 
   u64(at: number): bigint {
-    return this.#view.getBigUint64(at, true);
+    return this.#view.getBigUint64(this.#check(at, 8), true);
+  }
+
+  /** The place itself, if so many bytes are there. */
+  #check(at: number, size: number): number {
+    if (at < 0 || at + size > this.#bytes.length) throw notALauncher();
+    return at;
   }
 
   string(at: number, length: number): string {
