@@ -172,7 +172,11 @@ class FileSource implements ArchiveSource {
       input.destroy();
       decoder.destroy();
     }
-    if (isFirst) throw new PaddockError(`"${this.name}" is a ${format} file of nothing`);
+    if (isFirst) {
+      // A zstd decoder does not say when its input ends inside a block.
+      const orCut = format === "zstd" ? ", or one that ends too early" : "";
+      throw new PaddockError(`"${this.name}" is a ${format} file of nothing${orCut}`);
+    }
   }
 }
 
