@@ -11,7 +11,7 @@ import { assemble, BUILT_IN } from "../program/assemble.ts";
 import { type Act, type Arch, flags, previous, type Region, result, step, text } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
 import { planReport } from "./monitor.ts";
-import { CODE, planExec, resetSignals, stringVector } from "./process.ts";
+import { closeLock, CODE, planExec, resetSignals, stringVector } from "./process.ts";
 
 const SIGCHLD = 17;
 
@@ -35,6 +35,7 @@ export function planInit(config: Config, arch: Arch): Act {
     why: "process 1 must reap orphans and gets only the signals that it handles; few commands are written for that",
     shell: [`exec tini -- ${config.process.args[0] ?? ""}`],
     steps: [
+      closeLock(),
       step("memfd_create", [text("paddock-init"), MFD_CLOEXEC_ALLOW_SEALING], { label: "init" }),
       step("write", [
         result("init"),

@@ -19,6 +19,7 @@ import {
   text,
 } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
+import { LOCK_FD } from "./setting.ts";
 import { splitPath } from "./targets.ts";
 
 /** Where execvp looks when PATH is not set (`man 3 exec`). */
@@ -117,6 +118,11 @@ export function candidates(config: Config): string[] {
   return path.split(":").map((directory) => directory === "" ? `./${command}` : `${directory}/${command}`);
 }
 
+/** The lock of the container is the launcher's: the command has no descriptor but the standard ones. */
+export function closeLock(): Step {
+  return step("close", [LOCK_FD], { onNegative: "next" });
+}
+
 /** A NULL-terminated array of strings. */
 export function stringVector(words: readonly string[]): Arg & Constant {
   const fields = words.map((value, index): Field => ({ at: 8 * index, size: 8, value: text(value) }));
@@ -143,6 +149,7 @@ export function planExec(config: Config): Act {
     why: "the command takes this process over; it is the container's first",
     shell: [`exec ${quoteCommand(config.process.args)}`],
     steps: [
+      closeLock(),
       ...steps,
       step("@store", [{ region: CODE }, EXIT.notFound]),
       step("@add", [{ load: "refused" }, 0], { onZero: "exec.failed", onPositive: "exec.failed" }),
