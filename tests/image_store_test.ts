@@ -59,8 +59,10 @@ Deno.test({
       run("gzip", "-k", archive);
       run("zstd", "-q", archive);
       Deno.renameSync(`${archive}.zst`, `${dir}/misnamed.tar.gz`);
+      assertEquals(await LayerStore.peek(store.dataRoot, archive), undefined);
       const first = await store.lookupOrImport(archive);
       assert(first.isNew);
+      assertEquals((await LayerStore.peek(store.dataRoot, archive))?.rootfs, first.rootfs);
       assertEquals(Deno.readTextFileSync(`${first.rootfs}/bin/sh`), "#!");
       const again = await store.lookupOrImport(archive);
       assertEquals(again, { ...first, isNew: false });

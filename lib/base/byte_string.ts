@@ -6,15 +6,20 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 
 /** A string whose units are bytes, 0 to 255. */
 export type ByteString = string;
 
 /** The byte string of bytes. */
 export function toByteString(bytes: Uint8Array): ByteString {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  // In pieces: a function takes only so many arguments.
+  if (bytes.length <= PIECE) return String.fromCharCode.apply(null, bytes as unknown as number[]);
+  let value = "";
+  for (let at = 0; at < bytes.length; at += PIECE) value += toByteString(bytes.subarray(at, at + PIECE));
+  return value;
 }
+
+const PIECE = 4096;
 
 /** The byte string of text, by its UTF-8 form. */
 export function encodeText(text: string): ByteString {

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { PaddockError } from "../base/errors.ts";
 import { checkLimit, DEFAULT_LIMITS, type ExtractLimits } from "./extract_limits.ts";
 import { type ImageArchive, ImageArchiveDetector, imageArchiveError } from "./magic.ts";
@@ -42,6 +41,8 @@ export async function extractArchive(
   options: ExtractOptions = {},
 ): Promise<ExtractResult> {
   const limits = options.limits ?? DEFAULT_LIMITS;
+  // Loaded only now: most runs find their layer in the store.
+  const { createHash } = await import("node:crypto");
   using extractor = new TreeExtractor(root, limits);
   const detector = new ImageArchiveDetector();
   const hash = createHash("sha256");

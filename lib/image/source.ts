@@ -6,8 +6,7 @@
  *
  * @module
  */
-import { type Duplex, Readable } from "node:stream";
-import zlib from "node:zlib";
+import type { Duplex } from "node:stream";
 import { PaddockError } from "../base/errors.ts";
 import { Fd } from "../kernel/fd.ts";
 import * as calls from "../kernel/file_calls.ts";
@@ -134,6 +133,8 @@ class FileSource implements ArchiveSource {
   }
 
   async *#unpack(first: Bytes, format: "gzip" | "zstd"): AsyncGenerator<Bytes, void, void> {
+    // Loaded only now: a plain archive, or a layer that is there already, needs neither.
+    const [{ Readable }, { default: zlib }] = await Promise.all([import("node:stream"), import("node:zlib")]);
     // The decoder keeps what it is given: a buffer of its own for every piece.
     const read = (): Bytes => {
       const buffer = new Uint8Array(PACKED_CHUNK);

@@ -21,7 +21,7 @@ export class SourceIndex implements Disposable {
    * @throws KernelError
    */
   static open(layers: number, source: FileStat): SourceIndex {
-    const path = `sources/${source.dev.replace(":", "_")}-${source.ino}`;
+    const path = describePath(source);
     for (;;) {
       const flags = O.RDWR | O.CREAT | O.NOFOLLOW | O.CLOEXEC;
       const file = new Fd(check(`"${path}"`, "openat", calls.openat(layers, toCText(path), flags, 0o600)));
@@ -32,17 +32,17 @@ export class SourceIndex implements Disposable {
     }
   }
 
+  /** As `read`, without the lock and without making anything: for who only looks, and may not be root. */
+  static peek(layers: number, source: FileStat): string | undefined {
+    const fd = calls.openat(layers, toCText(describePath(source)), O.RDONLY | O.NOFOLLOW | O.CLOEXEC);
+    if (fd < 0) return undefined;
+    using file = new Fd(fd);
+    return parseIndex(file, source);
+  }
+
   /** The layer that this very version of the source holds. */
   read(source: FileStat): string | undefined {
-    try {
-      const known: unknown = JSON.parse(new TextDecoder().decode(readWhole(this.file.number, 4096)));
-      if (typeof known !== "object" || known === null || !("version" in known) || !("diffId" in known)) {
-        return undefined;
-      }
-      return known.version === describeVersion(source) && typeof known.diffId === "string" ? known.diffId : undefined;
-    } catch {
-      return undefined;
-    }
+    return parseIndex(this.file, source);
   }
 
   /** Notes it. A store that takes no more is no reason to fail: the next run imports again. */
@@ -69,4 +69,20 @@ export class SourceIndex implements Disposable {
 /** Changes whenever the file is written to: size, modification and change time to the nanosecond. */
 function describeVersion({ size, mtimeSec, mtimeNsec, ctimeSec, ctimeNsec }: FileStat): string {
   return `${size} ${mtimeSec}.${mtimeNsec} ${ctimeSec}.${ctimeNsec}`;
+}
+
+function parseIndex(file: Fd, source: FileStat): string | undefined {
+  try {
+    const known: unknown = JSON.parse(new TextDecoder().decode(readWhole(file.number, 4096)));
+    if (typeof known !== "object" || known === null || !("version" in known) || !("diffId" in known)) {
+      return undefined;
+    }
+    return known.version === describeVersion(source) && typeof known.diffId === "string" ? known.diffId : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function describePath({ dev, ino }: FileStat): string {
+  return `sources/${dev.replace(":", "_")}-${ino}`;
 }

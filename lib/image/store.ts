@@ -23,6 +23,7 @@ import { PaddockError } from "../base/errors.ts";
 import { Fd } from "../kernel/fd.ts";
 import * as calls from "../kernel/file_calls.ts";
 import {
+  AT,
   check,
   E,
   listDirectory,
@@ -82,6 +83,24 @@ export class LayerStore implements Disposable {
     } catch (error) {
       throw explainStore(path, error);
     }
+  }
+
+  /**
+   * The layer of an archive where it is imported already; makes nothing, reads the beginning of the archive alone, and
+   * needs no root where the store can be read.
+   *
+   * @throws PaddockError for what can be no root filesystem, told by its first bytes.
+   */
+  static async peek(dataRoot: string, source: string): Promise<StoredLayer | undefined> {
+    using archive = openArchive(source);
+    if (!archive.isRegular) return undefined;
+    await archive.chunks().next();
+    const fd = calls.openat(AT.FDCWD, toCText(`${dataRoot}/layers`), O.RDONLY | O.DIRECTORY | O.CLOEXEC);
+    if (fd < 0) return undefined;
+    using store = new LayerStore(dataRoot, new Fd(fd));
+    const known = SourceIndex.peek(fd, archive.stat);
+    const record = known === undefined ? undefined : store.readRecord(known);
+    return record === undefined ? undefined : store.#describe(parseDiffId(record.diffId), record, false, []);
   }
 
   [Symbol.dispose](): void {
