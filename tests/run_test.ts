@@ -119,7 +119,8 @@ test("standard output and standard error stay apart", async (box) => {
 });
 
 test("a reader that goes away ends the writer by SIGPIPE", async (box) => {
-  const command = box.paddock.command(["run", box.rootfs, "yes"]);
+  // Process 1 of a container ignores it: the kernel sends an init nothing that it does not handle.
+  const command = box.paddock.command(["run", "--init", box.rootfs, "yes"]);
   const { stdout } = await call(["bash", "-c", '"$@" | head -n 2; echo ${PIPESTATUS[0]}', "bash", ...command]);
   assertEquals(stdout, "y\ny\n141\n");
 });
@@ -235,7 +236,9 @@ test("--ulimit sets soft and hard limits", async (box) => {
 });
 
 test("limits on descriptors are those that paddock was started with", async (box) => {
-  const { stdout } = await box.sh("ulimit -Sn; ulimit -Hn", [], { under: ["prlimit", "--nofile=777:3000"] });
+  // Deno may raise it for itself; the shell that waits for it has the original.
+  const command = box.paddock.command(["run", box.rootfs, "sh", "-c", "ulimit -Sn; ulimit -Hn"]);
+  const { stdout } = await call(["bash", "-c", 'ulimit -Sn 777; ulimit -Hn 3000; "$@"; exit $?', "bash", ...command]);
   assertEquals(stdout, "777\n3000\n");
 });
 
@@ -252,7 +255,7 @@ test("--sysctl of the whole host is refused", async (box) => {
   for (const setting of ["vm.swappiness=1", "kernel.panic=1", "../../etc=1", "kernel/../vm/swappiness=1"]) {
     const { code, stderr } = await box.sh("true", ["--sysctl", setting]);
     assertEquals(code, 125, setting);
-    assertMatch(stderr, /^paddock: [^\n]+\n$/);
+    assertMatch(stderr, /^paddock: [^\n]+\n(  [^\n]+\n)?$/);
   }
   assertEquals((await box.sh("true", ["--network", "host", "--sysctl", "net.ipv4.ip_forward=1"])).code, 125);
   assertEquals(Deno.readTextFileSync("/proc/sys/vm/swappiness"), swappiness);
@@ -282,8 +285,11 @@ test("--shm-size sizes /dev/shm", async (box) => {
 
 // What paddock itself leaves on the command
 
-test("no signal is ignored or blocked, whatever paddock and Deno did with them", async (box) => {
-  const text = await box.out("grep -E '^Sig(Blk|Ign|Pnd)|^ShdPnd' /proc/self/status");
+test("no signal is ignored or blocked, whatever the caller, paddock and Deno did with them", async (box) => {
+  const words = ["grep", "-E", "^(Sig(Blk|Ign|Pnd)|ShdPnd)", "/proc/self/status"];
+  const ignoring = "trap '' PIPE HUP INT QUIT USR1 TERM; \"$@\"";
+  const command = box.paddock.command(["run", box.rootfs, ...words]);
+  const { stdout: text } = await call(["bash", "-c", ignoring, "bash", ...command]);
   assertEquals(
     text.replaceAll("\t", " "),
     [
@@ -298,14 +304,13 @@ test("no signal is ignored or blocked, whatever paddock and Deno did with them",
 
 test("descriptors that paddock was started with do not reach the command", async (box) => {
   const secret = box.file("secret", "secret");
-  const command = box.paddock.command(["run", box.rootfs, "ls", "-l", "/proc/self/fd"]);
+  const command = box.paddock.command(["run", box.rootfs, "sh", "-c", "ls -l /proc/self/fd 2>&1; :"]);
   const { stdout, code } = await call([
     ...["bash", "-c", 'exec 3</ 4<"$0" 7</etc 33<"$0" 200</; "$@"', secret, ...command],
   ]);
   assertEquals(code, 0);
-  // The fourth is the directory that ls reads.
-  assertEquals([...stdout.matchAll(/ (\d+) -> /g)].map(([, fd]) => fd), ["0", "1", "2", "3"]);
-  assertMatch(stdout, / 3 -> \/proc\/1\/fd/);
+  // ls itself opens the directory, and that one is gone when it asks what it is.
+  assertEquals([...stdout.matchAll(/ (\d+) -> /g)].map(([, fd]) => fd), ["0", "1", "2"]);
 });
 
 test("the launcher is called after the container, and ps of the host shows it", async (box) => {
@@ -424,7 +429,8 @@ test("--cap-add and --cap-drop change exactly what they name", async (box) => {
   assertEquals(await effective(["--cap-drop", "ALL", "--cap-add", "kill"]), 1n << 5n);
   const all = await effective(["--cap-add", "ALL"]);
   assertEquals(all, await effective(["--privileged"]));
-  assertEquals(all, (1n << (BigInt(Deno.readTextFileSync("/proc/sys/kernel/cap_last_cap").trim()) + 1n)) - 1n);
+  // All that paddock itself has: a host may keep some from everybody.
+  assertEquals(all, BigInt(`0x${/CapBnd:\s(\S+)/.exec(Deno.readTextFileSync("/proc/self/status"))![1]}`));
 });
 
 test("--security-opt no-new-privileges is set, and not without it", async (box) => {
@@ -509,10 +515,11 @@ test("a named container is kept, listed, exported and removed; --rm and a namele
 
   const again = await run("--name", "kept", tar, "true");
   assertEquals(again.code, 125);
-  assertMatch(again.stderr, /^paddock: .*kept[^\n]*\n$/);
+  assertMatch(again.stderr, /^paddock: the name 'kept' is taken/m);
 
   const out = box.path("out.tar");
-  assertEquals((await box.paddock.run(["export", "kept", "-o", out])).code, 0);
+  const exported = await box.paddock.run(["export", "kept", "-o", out]);
+  assertEquals([exported.code, exported.stderr], [0, ""]);
   const names = (await call(["tar", "-tf", out])).stdout;
   assertMatch(names, /^(\.\/)?tmp\/new$/m);
   assert(!/etc\/group/.test(names));
