@@ -106,12 +106,11 @@ function mountAndRemount(mount: Mount, options: MountOptions, context: BindConte
   const bind = options.recursiveBind ? ["MS_BIND", "MS_REC"] : ["MS_BIND"];
   const target = openTarget(mount.destination, facts, { key, kind });
   const steps = [...target, step("mount", [text(mount.source ?? ""), text(TARGET_PATH), 0, flags(...bind), 0])];
-  for (const below of mountsToChange(mount, options, facts)) {
+  for (const { id, relative, flags: wanted } of mountsToChange(mount, options, facts)) {
     // The descriptor from before is of what lies underneath the new mount, so the path is looked up again.
-    const changed = [...new Set([...below.flags, ...options.flags])];
     steps.push(
-      ...openTarget(`${mount.destination}/${below.relative}`, facts, { key: `${key}.${below.id}`, kind: "existing" }),
-      step("mount", [0, text(TARGET_PATH), 0, flags("MS_REMOUNT", "MS_BIND", ...changed), 0]),
+      ...openTarget(`${mount.destination}/${relative}`, facts, { key: `${key}.${id}`, kind: "existing" }),
+      step("mount", [0, text(TARGET_PATH), 0, flags("MS_REMOUNT", "MS_BIND", ...wanted), 0]),
     );
   }
   if (options.propagation !== undefined) {
@@ -133,29 +132,40 @@ interface ChangedMount {
 /** The mounts that need a remount of their own where the kernel has no recursive call, with the flags that they keep. */
 function mountsToChange(mount: Mount, options: MountOptions, facts: Facts): ChangedMount[] {
   const recursive = [...options.recursiveAttributes, ...options.recursiveCleared];
-  const plain = [...options.attributes, ...options.flags];
+  const plain = [...options.attributes, ...options.cleared, ...options.flags];
   if (plain.length === 0 && recursive.length === 0) return [];
-  const onlyReadOnly = recursive.every((name) => name === "MOUNT_ATTR_RDONLY");
-  if (!onlyReadOnly) {
+  if (recursive.some((name) => name !== "MOUNT_ATTR_RDONLY")) {
     throw new PaddockError(
       `the options of the mount on ${mount.destination} need mount_setattr, which this kernel (${facts.release}) lacks`,
       { hint: "use a kernel from 5.12, or leave the recursive options other than rro away" },
     );
   }
   const source = mount.source ?? "";
-  const own = mountOf(source, facts.mounts);
-  const changed: ChangedMount[] = [{ id: 0, relative: "", flags: keptFlags(own) }];
-  if (recursive.length === 0) return changed;
+  const set = options.recursiveAttributes.map(flagOfAttribute);
+  const cleared = options.recursiveCleared.map(flagOfAttribute);
+  const own = changeFlags(mountOf(source, facts.mounts), {
+    set: [...options.attributes.map(flagOfAttribute), ...options.flags, ...set],
+    cleared: [...options.cleared.map(flagOfAttribute), ...cleared],
+  });
+  const changed: ChangedMount[] = [{ id: 0, relative: "", flags: own }];
+  if (recursive.length === 0 || !options.recursiveBind) return changed;
   const prefix = source === "/" ? "/" : `${source}/`;
   const below = facts.mounts.filter(({ target }) => target !== source && target.startsWith(prefix));
   return changed.concat(below.map((found) => ({
     id: found.id,
     relative: found.target.slice(prefix.length),
-    flags: ["MS_RDONLY", ...keptFlags(found)],
+    flags: changeFlags(found, { set, cleared }),
   })));
 }
 
+/** `MS_` and `MOUNT_ATTR_` flags of the same meaning have the same name. */
+function flagOfAttribute(attribute: string): string {
+  return attribute.replace("MOUNT_ATTR_", "MS_");
+}
+
+/** What a mount has, by its words in the mount table: a remount sets all of it anew. */
 const KEPT: Readonly<Record<string, string>> = {
+  ro: "MS_RDONLY",
   nosuid: "MS_NOSUID",
   nodev: "MS_NODEV",
   noexec: "MS_NOEXEC",
@@ -164,8 +174,17 @@ const KEPT: Readonly<Record<string, string>> = {
   relatime: "MS_RELATIME",
 };
 
-function keptFlags(mount: MountFact | undefined): string[] {
-  return (mount?.options ?? []).map((option) => KEPT[option]).filter((flag) => flag !== undefined);
+/** How often the time of access is kept: one of these at most. */
+const TIMES = ["MS_NOATIME", "MS_RELATIME", "MS_STRICTATIME"];
+
+function changeFlags(
+  mount: MountFact | undefined,
+  change: { readonly set: readonly string[]; readonly cleared: readonly string[] },
+): string[] {
+  const timed = change.set.some((flag) => TIMES.includes(flag));
+  const kept = (mount?.options ?? []).map((option) => KEPT[option]).filter((flag) => flag !== undefined)
+    .filter((flag) => !change.cleared.includes(flag) && !(timed && TIMES.includes(flag)));
+  return [...new Set([...kept, ...change.set])];
 }
 
 /** The mount that a path of the host lies on. */

@@ -84,9 +84,9 @@ export function readMountOptions(words: readonly string[]): MountOptions {
   const data: string[] = [];
   let propagation: MountOptions["propagation"];
   for (const text of words) {
-    const type = PROPAGATION[text] ?? PROPAGATION[text.replace(/^r/, "")];
+    const spread = readPropagation(text);
     const word = WORDS.get(text);
-    if (type !== undefined) propagation = { type, recursive: PROPAGATION[text] === undefined };
+    if (spread !== undefined) propagation = spread;
     else if (word === undefined) data.push(text);
     else {
       if (word.flag !== undefined) toggle(flags, word.flag, word.clear);
@@ -109,6 +109,12 @@ export function readMountOptions(words: readonly string[]): MountOptions {
     ...(propagation === undefined ? {} : { propagation }),
     data: data.join(","),
   };
+}
+
+function readPropagation(word: string): MountOptions["propagation"] {
+  const recursive = !Object.hasOwn(PROPAGATION, word);
+  const name = recursive ? word.replace(/^r/, "") : word;
+  return Object.hasOwn(PROPAGATION, name) ? { type: PROPAGATION[name]!, recursive } : undefined;
 }
 
 function toggle(set: Set<string>, name: string, clear = false): void {

@@ -28,20 +28,24 @@ export interface MountContext {
 
 /** The mounts of the Config; device nodes and files of ours as soon as `/dev` is there. */
 export function planMounts(context: MountContext): Act[] {
-  const { config } = context;
-  const inDev = [...planDevices(context), ...planFiles(context)];
-  const acts: Act[] = [];
-  let haveDev = false;
+  const { config, facts } = context;
+  const hasOwnDev = config.mounts.some(isDev);
+  // A /dev of the user's is taken as it is. The files of ours are made in a filesystem underneath it.
+  const isGiven = !hasOwnDev && config.mounts.some(({ destination }) => destination === "/dev");
+  const inDev = [...(isGiven ? [] : planDevices(context)), ...planFiles(context)];
+  const acts: Act[] = isGiven && inDev.length > 0 ? [planFilesystem(STAGING, "staging", facts), ...inDev] : [];
   config.mounts.forEach((mount, index) => {
     acts.push(...planMount(mount, `mount${index}`, context));
-    if (isDev(mount)) {
-      acts.push(...inDev);
-      haveDev = true;
-    }
-    if (config.process.terminal && mount.type === "devpts") acts.push(planPty(context.facts));
+    if (isDev(mount)) acts.push(...inDev);
+    if (config.process.terminal && mount.type === "devpts") acts.push(planPty(facts));
   });
-  return haveDev ? acts : [...acts, ...inDev];
+  if (!hasOwnDev && !isGiven) acts.push(...inDev);
+  // Without terminals of its own the container has one from those of the /dev that it was given.
+  if (config.process.terminal && !config.mounts.some(({ type }) => type === "devpts")) acts.push(planPty(facts));
+  return acts;
 }
+
+const STAGING: Mount = { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "noexec", "nodev"] };
 
 function isDev(mount: Mount): boolean {
   return mount.destination === "/dev" && mount.type === "tmpfs";
