@@ -59,7 +59,8 @@ export async function build(options: BuildOptions): Promise<"compiled" | "packed
 
 /**
  * Nothing is looked for, fetched or cached: the program is whole. Its cache of compiled code would lie in a directory
- * that somebody else may write to, and this runs under sudo. Helper threads of the engine cost more than they help.
+ * that somebody else may write to, and this runs under sudo. The engine's helper threads and its quick compilers cost
+ * such a short life more than they give.
  */
 const FLAGS = [
   "run",
@@ -70,7 +71,7 @@ const FLAGS = [
   "--cached-only",
   "--no-code-cache",
   "--ext=js",
-  "--v8-flags=--single-threaded",
+  "--v8-flags=--single-threaded,--no-sparkplug,--no-maglev",
   "-A",
 ];
 
