@@ -21,7 +21,7 @@ export interface Fixture {
 
 /** A root filesystem of busybox. @throws Error where there is no static busybox. */
 export async function busybox(): Promise<Fixture> {
-  return await make("busybox", "4", buildBusybox);
+  return await make("busybox", "5", buildBusybox);
 }
 
 /** A minimal Debian. @throws Error where debootstrap fails. */
@@ -88,6 +88,9 @@ async function buildBusybox(dir: string): Promise<void> {
     group: "root:x:0:\naudio:x:29:user\nuser:x:1000:\nstaff:x:50:user\nnogroup:x:65534:\n",
     "os-release": 'ID=busybox\nPRETTY_NAME="busybox for tests"\n',
     hosts: "127.0.0.1 from-the-image\n",
+    // As in what `docker export` writes; paddock mounts over them, and makes them where they are not.
+    hostname: "",
+    "resolv.conf": "",
   };
   for (const [name, text] of Object.entries(etc)) Deno.writeTextFileSync(join(dir, "etc", name), text, { mode: 0o644 });
   Deno.mkdirSync(join(dir, "home/user"), { mode: 0o755 });

@@ -65,7 +65,7 @@ Deno.test("the mirror is read from either format of apt's sources", () => {
 Deno.test({ name: "the busybox root filesystem works under chroot", ...requires("root", "tool:busybox") }, async () => {
   const fixture = await busybox();
   const { stdout } = await call(["chroot", fixture.dir, "/bin/sh", "-c", "id -un; ls /etc"]);
-  assertEquals(stdout, "root\ngroup\nhosts\nos-release\npasswd\n");
+  assertEquals(stdout, "root\ngroup\nhostname\nhosts\nos-release\npasswd\nresolv.conf\n");
   const { stdout: list } = await call(["tar", "-tf", fixture.gz, "bin/sh"]);
   assertEquals(list, "bin/sh\n");
   assert(Deno.statSync(fixture.zst).size > 0);
