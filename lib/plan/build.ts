@@ -9,7 +9,7 @@ import { viewMounts } from "../cgroup/view.ts";
 import type { Facts } from "../host/facts.ts";
 import type { Act, Plan, Section } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
-import { planIdentity, planLimits } from "./identity.ts";
+import { planIdentity, planLimits, planOomScore } from "./identity.ts";
 import {
   planClone,
   planContainerFault,
@@ -26,7 +26,15 @@ import {
   REGIONS,
 } from "./monitor.ts";
 import { planMounts } from "./mounts.ts";
-import { cloneFlags, planBeforeClone, planNames, planNamespaces, planSysctls, unshareOptions } from "./namespaces.ts";
+import {
+  cloneFlags,
+  isNew,
+  planBeforeClone,
+  planNames,
+  planNamespaces,
+  planSysctls,
+  unshareOptions,
+} from "./namespaces.ts";
 import { planProtectedPaths } from "./paths.ts";
 import { planInit } from "./init.ts";
 import { planDirectory, planDirectoryCheck, planExec, planSession, resetSignals } from "./process.ts";
@@ -34,6 +42,15 @@ import { planRelay, planStreams, planTerminalSize, TERMINAL_REGIONS } from "./te
 import { planDirectories, planPivot, planRemoval, planRootfs } from "./rootfs.ts";
 import { withRunId } from "./run_id.ts";
 import type { Setting } from "./setting.ts";
+import {
+  checkUserNamespace,
+  planBecomeRoot,
+  planMapping,
+  planMappingFault,
+  planOwnMounts,
+  planWaitForMaps,
+  USER_NAMESPACE_REGIONS,
+} from "./user_namespace.ts";
 
 /**
  * Plans a container.
@@ -49,14 +66,20 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
   const sections: Section[] = [
     prepare(config, facts, setting, cgroup),
     container(config, facts, setting, cgroup),
+    ...(isNew(config, "user") ? [mapping(config, facts, setting)] : []),
     watch(config, facts, setting, cgroup),
-    cleanUp(setting, cgroup),
-    ...(setting.finish === undefined ? standAlone(setting, cgroup) : [handOver(setting, setting.finish)]),
+    cleanUp(config, setting, cgroup),
+    ...(setting.finish === undefined ? standAlone(config, setting, cgroup) : [handOver(setting, setting.finish)]),
   ];
   const plan = {
     arch: facts.arch,
     name: setting.name,
-    regions: { ...REGIONS, ...(config.process.terminal ? TERMINAL_REGIONS : {}), ...cgroup.regions },
+    regions: {
+      ...REGIONS,
+      ...(config.process.terminal ? TERMINAL_REGIONS : {}),
+      ...(isNew(config, "user") ? USER_NAMESPACE_REGIONS : {}),
+      ...cgroup.regions,
+    },
     sections,
     cgroupPaths: cgroup.paths,
   };
@@ -65,6 +88,8 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
 
 /** What is made outside, so that it is there before the container's first instruction. */
 function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupActs): Section {
+  const inUserNamespace = isNew(config, "user");
+  if (inUserNamespace) checkUserNamespace(facts);
   return {
     side: "launcher",
     title: "before the container",
@@ -72,11 +97,21 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
     acts: [
       ...planLauncher(setting),
       ...planState(setting),
-      ...planDirectories(setting),
+      ...planDirectories(config, setting),
       ...cgroup.create,
       ...planBeforeClone(config, facts),
       ...(config.process.terminal ? [planTerminalSize()] : []),
-      planClone([...cloneFlags(config), ...(config.process.terminal ? ["CLONE_FILES"] : [])], unshareOptions(config)),
+      ...(inUserNamespace ? [planOwnMounts()] : []),
+      planClone({
+        arch: facts.arch,
+        // With a user namespace the child takes its mount namespace later, from the launcher's own.
+        flags: [
+          ...cloneFlags(config).filter((name) => !(inUserNamespace && name === "CLONE_NEWNS")),
+          ...(config.process.terminal ? ["CLONE_FILES"] : []),
+        ],
+        unshare: unshareOptions(config),
+        concurrent: inUserNamespace,
+      }),
     ],
   };
 }
@@ -85,19 +120,21 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
   const acts: Act[] = [
     // The limits hold from here on: whatever is done for the container is done on its account.
     ...cgroup.join,
+    ...(isNew(config, "user") ? [planWaitForMaps()] : []),
     ...planSession(),
     // After the cgroup was entered, for it becomes the root of the cgroup namespace.
     ...planNamespaces(config),
     ...planRootfs(config, facts, setting),
+    ...(isNew(config, "user") ? [planBecomeRoot()] : []),
     ...planMounts({ config, facts, setting, cgroupView: viewMounts(facts, cgroup) }),
-    // The OOM score is written through the host's /proc, which is gone after the pivot.
-    ...planLimits(config, facts),
+    ...planOomScore(config),
     // Before /proc/sys becomes read-only, and with the host's own /proc and /dev/null, which nobody inside can replace.
     ...planSysctls(config, facts),
     ...planProtectedPaths(config, facts),
     ...planPivot(config),
     ...planNames(config),
     ...planDirectory(config),
+    ...planLimits(config, facts),
     ...planIdentity(config, facts),
     resetSignals(),
     planDirectoryCheck(config),
@@ -106,6 +143,16 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     planContainerFault(),
   ];
   return { side: "container", title: "the container", fault: "container.fault", acts: labelFirst(acts, "container") };
+}
+
+/** Between the clone and the exec, for a user namespace: the part that takes the host's root. */
+function mapping(config: Config, facts: Facts, setting: Setting): Section {
+  const acts = [
+    ...labelFirst(planMapping(config, facts, setting), "mapping"),
+    mark("mapped", "started"),
+    planMappingFault(),
+  ];
+  return { side: "launcher", title: "while the container waits", fault: "mapping.fault", acts };
 }
 
 function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupActs): Section {
@@ -120,12 +167,12 @@ function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupAct
   };
 }
 
-function cleanUp(setting: Setting, cgroup: CgroupActs): Section {
+function cleanUp(config: Config, setting: Setting, cgroup: CgroupActs): Section {
   return {
     side: "launcher",
     title: "after the container",
     fault: "launcher.fault",
-    acts: [planExitCode(setting), ...cgroup.remove, ...planRemoval(setting, "leftovers"), ...planExit(setting)],
+    acts: [planExitCode(setting), ...cgroup.remove, ...planRemoval(config, setting, "leftovers"), ...planExit(setting)],
   };
 }
 
@@ -139,13 +186,13 @@ function handOver(setting: Setting, finish: NonNullable<Setting["finish"]>): Sec
 }
 
 /** The same without paddock: one line, and the clean-up once more, as long as it takes. */
-function standAlone(setting: Setting, cgroup: CgroupActs): Section[] {
+function standAlone(config: Config, setting: Setting, cgroup: CgroupActs): Section[] {
   const again = (acts: readonly Act[]) =>
     acts.map((act) => ({
       ...act,
       steps: act.steps.map((found) => found.onNegative === "leftovers" ? { ...found, onNegative: "retry" } : found),
     }));
-  const removal = again([...cgroup.remove, ...planRemoval(setting, "leftovers")]);
+  const removal = again([...cgroup.remove, ...planRemoval(config, setting, "leftovers")]);
   return [{
     side: "launcher",
     title: "when something failed",

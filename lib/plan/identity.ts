@@ -13,15 +13,20 @@ import { type Act, type Field, flags, type Step, step, writeFile } from "../prog
 import type { Capabilities, Config, Rlimit } from "../spec/config.ts";
 import { numberOfRlimit } from "../spec/rlimits.ts";
 
-/** Limits and what else wants the host's privileges. */
+/**
+ * The OOM score, through the host's /proc, which is there until the pivot.
+ */
+export function planOomScore({ process: { oomScoreAdj } }: Config): Act[] {
+  return oomScoreAdj === undefined ? [] : [oomScore(oomScoreAdj)];
+}
+
+/** Limits, as late as they can be: a low limit of descriptors would stand in the way of the steps before. */
 export function planLimits(config: Config, facts: Facts): Act[] {
   const asked = config.process.rlimits ?? [];
   // Deno may have raised this one for itself; the container gets what paddock was started with.
   const nofile: Rlimit = { type: "RLIMIT_NOFILE", ...facts.nofile };
   const limits = asked.some(({ type }) => type === nofile.type) ? asked : [nofile, ...asked];
-  const acts: Act[] = limits.map((limit) => setLimit(limit));
-  if (config.process.oomScoreAdj !== undefined) acts.push(oomScore(config.process.oomScoreAdj));
-  return acts;
+  return limits.map((limit) => setLimit(limit));
 }
 
 function setLimit({ type, soft, hard }: Rlimit): Act {
@@ -37,7 +42,6 @@ function setLimit({ type, soft, hard }: Rlimit): Act {
   };
 }
 
-/** Through the host's /proc, which is still there. */
 function oomScore(adjustment: number): Act {
   return {
     what: `set the OOM score adjustment to ${adjustment}`,

@@ -19,12 +19,27 @@
 import { EXIT } from "../base/errors.ts";
 import { BUILT_IN } from "../program/assemble.ts";
 import { STEP } from "../program/interpreter.ts";
-import { type Act, AT_FDCWD, flags, previous, type Region, result, type Step, step, text } from "../program/step.ts";
+import {
+  type Act,
+  type Arch,
+  AT_FDCWD,
+  flags,
+  previous,
+  type Region,
+  result,
+  type Step,
+  step,
+  text,
+} from "../program/step.ts";
 import { CODE, stringVector } from "./process.ts";
 import { LOCK_FD, type Setting } from "./setting.ts";
 
+/** Region with the process id of the container's first process, written by the kernel in the clone. */
+export const CHILD = "child";
+
 /** Memory that the builders of both sides use. */
 export const REGIONS: Readonly<Record<string, Region>> = {
+  [CHILD]: { size: 8 },
   mask: { size: 8 },
   action: { size: 32 },
   info: { size: 128 },
@@ -107,19 +122,37 @@ export function planState(setting: Setting): Act[] {
   }];
 }
 
+/** How the container's first process is made. */
+export interface CloneOptions {
+  readonly arch: Arch;
+  /** Beside those that every container has. */
+  readonly flags: readonly string[];
+  /** The `unshare` options of a shell that did the same. */
+  readonly unshare: string;
+  /**
+   * The launcher goes on at once, and the kernel clears the region `vm` when the child has left its memory. Otherwise it
+   * sleeps until then.
+   */
+  readonly concurrent: boolean;
+}
+
 /** Starts the container's first process. Its steps begin at the label `container`. */
-export function planClone(cloneFlags: readonly string[], unshare: string): Act {
+export function planClone({ arch, flags: asked, unshare, concurrent }: CloneOptions): Act {
+  const own = concurrent ? ["CLONE_CHILD_CLEARTID"] : ["CLONE_VFORK"];
+  const cleared = concurrent ? { region: "vm" } : 0;
+  // The last two arguments are the other way round on x86_64 (`man 2 clone`, C library/kernel differences).
+  const last = arch === "x86_64" ? [cleared, 0] : [0, cleared];
   return {
     what: "start the container's first process",
     why:
       "it is born in new namespaces; it shares the launcher's memory until its exec, so each failure is known by its step",
     shell: [`unshare ${unshare} sh <<'container'`],
     steps: [
-      step("clone", [flags("CLONE_VM", "CLONE_VFORK", ...cloneFlags, "SIGCHLD"), 0, 0, 0, 0], {
-        label: "clone",
-        onZero: "container",
-        onPositive: "started",
-      }),
+      step(
+        "clone",
+        [flags("CLONE_VM", "CLONE_PARENT_SETTID", ...own, ...asked, "SIGCHLD"), 0, { region: CHILD }, ...last],
+        { label: "clone", onZero: "container", onPositive: concurrent ? "mapping" : "started" },
+      ),
     ],
   };
 }
@@ -147,7 +180,7 @@ export function planStarted(setting: Setting): Act[] {
       shell: [],
       steps: [
         step("@add", [{ load: BUILT_IN.fault }, 0], { label: "started", onZero: "running" }),
-        step("wait4", [result("clone"), { region: BUILT_IN.status }, 0, 0], { onNegative: "next" }),
+        step("wait4", [{ load: CHILD }, { region: BUILT_IN.status }, 0, 0], { onNegative: "next" }),
         step("@add", [0, 0], { onZero: "leftovers" }),
       ],
     },
@@ -199,8 +232,8 @@ export function planWatch(freezer: Freezer): Act[] {
         step("@sub", [result("watch"), SIGCHLD], { onZero: "reap" }),
         step("@sub", [result("watch"), SIGTSTP], { onZero: "suspend" }),
         step("@sub", [result("watch"), SIGINT], { onZero: "interrupt" }),
-        step("kill", [result("clone"), result("watch")], { label: "forward", onNegative: "watch", onZero: "watch" }),
-        step("wait4", [result("clone"), { region: BUILT_IN.status }, flags("WNOHANG"), 0], {
+        step("kill", [{ load: CHILD }, result("watch")], { label: "forward", onNegative: "watch", onZero: "watch" }),
+        step("wait4", [{ load: CHILD }, { region: BUILT_IN.status }, flags("WNOHANG"), 0], {
           label: "reap",
           onZero: "watch",
           onNegative: "ended",
@@ -219,7 +252,7 @@ export function planWatch(freezer: Freezer): Act[] {
         step("@add", [{ load: "interrupts" }, 1]),
         step("@store", [{ region: "interrupts" }, previous()]),
         step("@sub", [previous(), 2], { onNegative: "forward" }),
-        step("kill", [result("clone"), SIGKILL], { onNegative: "watch", onZero: "watch" }),
+        step("kill", [{ load: CHILD }, SIGKILL], { onNegative: "watch", onZero: "watch" }),
       ],
     },
     {
@@ -248,7 +281,7 @@ function recordPid(setting: Setting): Act {
     why: "other commands find the container's first process by it",
     shell: [],
     steps: [
-      step("@digits", [result("clone"), { region: "pid" }, PID_DIGITS], { label: "running" }),
+      step("@digits", [{ load: CHILD }, { region: "pid" }, PID_DIGITS], { label: "running" }),
       step("openat", [AT_FDCWD, path, flags("O_WRONLY", "O_CREAT", "O_CLOEXEC"), 0o600], { onNegative: "end" }),
       step("write", [previous(), { region: "pid" }, PID_DIGITS], { onNegative: "next" }),
       step("close", [previous(2)]),

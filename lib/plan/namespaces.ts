@@ -8,6 +8,7 @@ import { quoteShell } from "../base/text.ts";
 import type { Facts } from "../host/facts.ts";
 import { type Act, AT_FDCWD, type Block, flags, previous, step, text, writeFile } from "../program/step.ts";
 import type { Config, NamespaceType } from "../spec/config.ts";
+import { splitSysctl } from "../spec/sysctls.ts";
 import { openTarget, TARGET_PATH } from "./targets.ts";
 
 /** `CLONE_` flag and `unshare` option of each namespace. Time has no flag that `clone` takes. */
@@ -144,7 +145,7 @@ export function planNames(config: Config): Act[] {
 /** `linux.sysctl`, written through the container's own /proc while it is writable: it shows the new namespaces' values. */
 export function planSysctls(config: Config, facts: Facts): Act[] {
   return Object.entries(config.linux.sysctl ?? {}).map(([name, value]) => {
-    const path = `/proc/sys/${name.replaceAll(".", "/")}`;
+    const path = `/proc/sys/${splitSysctl(name).join("/")}`;
     return {
       what: `set the sysctl ${name} to ${value}`,
       why: "it belongs to a namespace of the container, not to the host",

@@ -36,7 +36,7 @@ export function planSession(): Act[] {
       "the caller's terminal is out of reach (nothing can be typed into it), and signals come from the launcher alone",
     shell: ["setsid"],
     steps: [
-      step("prctl", [flags("PR_SET_PDEATHSIG"), SIGKILL, 0, 0, 0]),
+      dieWithLauncher(),
       step("setsid", []),
       // A session keyring of its own; kernels without keyrings, and quotas that are used up, do without.
       step("keyctl", [KEYCTL_JOIN_SESSION_KEYRING, 0], { onNegative: "next" }),
@@ -45,7 +45,12 @@ export function planSession(): Act[] {
   }];
 }
 
-const SIGKILL = 9;
+/** The container must not outlive who watches over it. */
+function dieWithLauncher(): Step {
+  const SIGKILL = 9;
+  return step("prctl", [flags("PR_SET_PDEATHSIG"), SIGKILL, 0, 0, 0]);
+}
+
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 
 /** Makes the working directory, as docker does, and enters it while that is allowed. */
@@ -87,6 +92,8 @@ export function resetSignals(): Act {
       step("@store", [{ region: "counter" }, { previous: 1 }]),
       step("@sub", [{ load: "counter" }, LAST_SIGNAL + 1], { onNegative: "signals.loop" }),
       step("rt_sigprocmask", [flags("SIG_SETMASK"), { block: { size: 8, fields: [] } }, 0, 8]),
+      // Once more: the kernel forgets it when ids or capabilities change (`man 2 prctl`, PR_SET_PDEATHSIG).
+      dieWithLauncher(),
     ],
   };
 }

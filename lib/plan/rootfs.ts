@@ -11,14 +11,16 @@ import type { Facts } from "../host/facts.ts";
 import { type Act, AT_FDCWD, flags, previous, result, type Step, step, text } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
 import { mountOf } from "./binds.ts";
+import { isNew } from "./namespaces.ts";
 import type { OverlayRootfs, RootfsSource, Setting } from "./setting.ts";
+import { shiftMount } from "./shift.ts";
 import { openTarget, ROOT, TARGET_PATH } from "./targets.ts";
 
 /** Directories that an overlay needs, made by the launcher; none for a directory that is used as it is. */
-export function planDirectories(setting: Setting): Act[] {
+export function planDirectories(config: Config, setting: Setting): Act[] {
   const { rootfs } = setting;
   if (rootfs.kind === "directory") return [];
-  const made = rootfs.inMemory ? [] : overlayDirectories(rootfs);
+  const made = rootfs.inMemory ? [] : overlayDirectories(rootfs, isNew(config, "user"));
   return [makeDirectories(setting.prepared ? made : [rootfs.directory, ...made], rootfs.directory)];
 }
 
@@ -27,26 +29,37 @@ function makeDirectories(paths: readonly string[], directory: string): Act {
     what: `make directories in ${directory}`,
     why: "what the container writes goes into a directory of its own, and the image stays as it is",
     shell: [`mkdir -p ${paths.map(quoteShell).join(" ")}`],
-    steps: paths.map((path) => step("mkdirat", [AT_FDCWD, text(path), 0o700])),
+    // An upper directory is the container's root: everybody may enter it.
+    steps: paths.map((path) => step("mkdirat", [AT_FDCWD, text(path), /\/upper\d*$/.test(path) ? 0o755 : 0o700])),
   };
 }
 
 /** The directories inside that of the container, each after the one it lies in. */
-function overlayDirectories(rootfs: OverlayRootfs): string[] {
+function overlayDirectories(rootfs: OverlayRootfs, shifted: boolean): string[] {
   const { directory } = rootfs;
   const below = (rootfs.below ?? []).flatMap((_, index) => [`${directory}/upper${index}`, `${directory}/work${index}`]);
   const upper = rootfs.upper === undefined ? [`${directory}/upper`] : [];
-  return [...upper, `${directory}/work`, `${directory}/rootfs`, ...below];
+  const copies = shifted ? layerCopies(rootfs).map(({ copy }) => copy) : [];
+  return [...upper, `${directory}/work`, `${directory}/rootfs`, ...below, ...copies];
+}
+
+/** Lower directories, and where each is shown with shifted owners for a user namespace. */
+function layerCopies(rootfs: OverlayRootfs): { readonly layer: string; readonly copy: string }[] {
+  return [...rootfs.lower, ...(rootfs.below ?? [])].map((layer, index) => ({
+    layer,
+    copy: `${rootfs.directory}/lower${index}`,
+  }));
 }
 
 /**
  * Takes the overlay's directories away again: cheap when nothing was written. A directory that is not empty leads to
  * `onLeftovers`.
  */
-export function planRemoval(setting: Setting, onLeftovers: string): Act[] {
+export function planRemoval(config: Config, setting: Setting, onLeftovers: string): Act[] {
   const { rootfs } = setting;
   if (rootfs.kind === "directory" || setting.keep) return [];
-  const own = rootfs.inMemory ? [] : overlayDirectories(rootfs).reverse();
+  const shifted = isNew(config, "user");
+  const own = rootfs.inMemory ? [] : overlayDirectories(rootfs, shifted).reverse();
   const remove = (path: string, onNegative: string) =>
     step("unlinkat", [AT_FDCWD, text(path), flags("AT_REMOVEDIR")], { onNegative });
   const steps = own.flatMap((path) =>
@@ -65,6 +78,7 @@ export function planRemoval(setting: Setting, onLeftovers: string): Act[] {
     why: "a container that wrote nothing leaves empty directories; others are removed by paddock",
     shell: [`rm -rf ${quoteShell(rootfs.directory)}`],
     steps: [
+      ...(shifted ? unmountShifted(rootfs) : []),
       ...steps,
       ...(setting.prepared
         ? [step("unlinkat", [AT_FDCWD, text(`${rootfs.directory}/state`), 0], { onNegative: "next" })]
@@ -74,27 +88,71 @@ export function planRemoval(setting: Setting, onLeftovers: string): Act[] {
   }];
 }
 
+/** With a user namespace the launcher has the rootfs mounted in a namespace of its own. */
+function unmountShifted(rootfs: OverlayRootfs): Step[] {
+  const mounted = [`${rootfs.directory}/rootfs`, ...layerCopies(rootfs).map(({ copy }) => copy)];
+  return [...mounted, ...(rootfs.inMemory ? [rootfs.directory] : [])].map((path) =>
+    step("umount2", [text(path), flags("MNT_DETACH")], { onNegative: "next" })
+  );
+}
+
 /** Propagation, the mount of the rootfs, and the descriptor by which everything after reaches into it. */
 export function planRootfs(config: Config, facts: Facts, setting: Setting): Act[] {
+  const { rootfs } = setting;
+  const path = rootfsPath(rootfs);
+  const open: Act = {
+    what: `open the rootfs ${path}`,
+    why: "everything that is mounted into the rootfs is looked up from this descriptor by the kernel, and stays inside",
+    shell: [`ROOT=${quoteShell(path)}`],
+    steps: [
+      step("openat", [AT_FDCWD, text(path), flags("O_PATH", "O_DIRECTORY", "O_CLOEXEC")], { label: ROOT }),
+    ],
+  };
+  const propagation = planPropagation(config, facts, setting);
+  // In a user namespace the launcher has mounted it, with shifted owners.
+  if (rootfs.kind === "directory" || isNew(config, "user")) return [propagation, mountDirectory({ path }, facts), open];
   return [
-    planPropagation(config, facts, setting),
-    ...planMemory(setting.rootfs),
-    setting.rootfs.kind === "directory"
-      ? mountDirectory(setting.rootfs, facts)
-      : mountOverlay(setting.rootfs, setting, facts),
-    {
-      what: `open the rootfs ${rootfsPath(setting.rootfs)}`,
-      why:
-        "everything that is mounted into the rootfs is looked up from this descriptor by the kernel, and stays inside",
-      shell: [`ROOT=${quoteShell(rootfsPath(setting.rootfs))}`],
-      steps: [
-        step("openat", [AT_FDCWD, text(rootfsPath(setting.rootfs)), flags("O_PATH", "O_DIRECTORY", "O_CLOEXEC")], {
-          label: ROOT,
-        }),
-      ],
-    },
-    ...planBelow(setting.rootfs, setting, facts),
+    propagation,
+    ...planMemory(rootfs, false),
+    mountOverlay(rootfs, setting, facts),
+    open,
+    ...planBelow(rootfs, setting, facts),
   ];
+}
+
+/**
+ * The rootfs with the owners that the container's ids are on the host, for a user namespace; made by the launcher. What
+ * the container writes has those owners on disk.
+ */
+export function planShiftedRootfs(config: Config, facts: Facts, setting: Setting): Act[] {
+  const { rootfs } = setting;
+  if (rootfs.kind === "directory") return [shiftMount(rootfs.path, rootfs.path, "shift")];
+  const copies = layerCopies(rootfs);
+  const lower = copies.slice(0, rootfs.lower.length).map(({ copy }) => copy);
+  const below = copies.slice(rootfs.lower.length);
+  return [
+    ...planMemory(rootfs, true),
+    ...copies.map(({ layer, copy }, index) => shiftMount(layer, copy, `shift${index}`)),
+    giveToRoot(config, rootfs),
+    mountOverlay({ ...rootfs, lower }, setting, facts),
+    ...below.map(({ layer, copy }, index) => {
+      const act = belowAct({ path: layer, lower: copy, index }, rootfs, setting, facts);
+      const target = `${rootfsPath(rootfs)}${layer}`;
+      return { ...act, steps: [step("mount", [text("overlay"), text(target), text("overlay"), 0, text(act.data)])] };
+    }),
+  ];
+}
+
+/** The upper directory is the container's `/`: it belongs to the container's root. */
+function giveToRoot(config: Config, rootfs: OverlayRootfs): Act {
+  const [uid, gid] = [config.linux.uidMappings, config.linux.gidMappings].map((maps) => maps?.[0]?.hostID ?? 0);
+  const uppers = overlayDirectories(rootfs, true).filter((path) => /\/upper\d*$/.test(path));
+  return {
+    what: `give the upper directory to ${uid}:${gid}`,
+    why: "this is who the container's root is on the host",
+    shell: uppers.map((path) => `chown ${uid}:${gid} ${quoteShell(path)}`),
+    steps: uppers.map((path) => step("fchownat", [AT_FDCWD, text(path), uid ?? 0, gid ?? 0, 0])),
+  };
 }
 
 /** Where the rootfs is mounted on the host. */
@@ -125,14 +183,14 @@ function planPropagation(config: Config, facts: Facts, setting: Setting): Act {
   };
 }
 
-function planMemory(rootfs: RootfsSource): Act[] {
-  if (rootfs.kind === "directory" || !rootfs.inMemory) return [];
+function planMemory(rootfs: OverlayRootfs, shifted: boolean): Act[] {
+  if (!rootfs.inMemory) return [];
   return [{
     what: `mount a tmpfs on ${rootfs.directory}`,
     why: "what the container writes is kept in memory, within its limit, and gone with it: nobody has to remove it",
-    shell: [`mount -t tmpfs -o mode=700 tmpfs ${quoteShell(rootfs.directory)}`],
-    steps: [step("mount", [text("tmpfs"), text(rootfs.directory), text("tmpfs"), 0, text("mode=700")])],
-  }, makeDirectories(overlayDirectories(rootfs), rootfs.directory)];
+    shell: [`mount -t tmpfs -o mode=711 tmpfs ${quoteShell(rootfs.directory)}`],
+    steps: [step("mount", [text("tmpfs"), text(rootfs.directory), text("tmpfs"), 0, text("mode=711")])],
+  }, makeDirectories(overlayDirectories(rootfs, shifted), rootfs.directory)];
 }
 
 function mountDirectory({ path }: { readonly path: string }, facts: Facts): Act {
@@ -183,25 +241,29 @@ function overlayData(
 }
 
 /** Filesystems of the host mounted below the lower directory, each with an overlay of its own. */
-function planBelow(rootfs: RootfsSource, setting: Setting, facts: Facts): Act[] {
-  if (rootfs.kind === "directory") return [];
-  return (rootfs.below ?? []).map((path, index) => {
-    const layers = {
-      lower: [path],
-      upper: `${rootfs.directory}/upper${index}`,
-      work: `${rootfs.directory}/work${index}`,
-    };
-    const data = overlayData(layers, setting, facts);
-    return {
-      what: `mount the overlay of ${path}`,
-      why: "a filesystem mounted below the first one is not part of its overlay, and gets one of its own",
-      shell: [`mount -t overlay overlay -o ${quoteShell(data)} "$ROOT"${quoteShell(path)}`],
-      steps: [
-        ...openTarget(path, facts, { key: `below${index}`, kind: "existing" }),
-        step("mount", [text("overlay"), text(TARGET_PATH), text("overlay"), 0, text(data)]),
-      ],
-    };
-  });
+function planBelow(rootfs: OverlayRootfs, setting: Setting, facts: Facts): Act[] {
+  return (rootfs.below ?? []).map((path, index) => belowAct({ path, lower: path, index }, rootfs, setting, facts));
+}
+
+function belowAct(
+  { path, lower, index }: { readonly path: string; readonly lower: string; readonly index: number },
+  rootfs: OverlayRootfs,
+  setting: Setting,
+  facts: Facts,
+): Act & { readonly data: string } {
+  const { directory } = rootfs;
+  const layers = { lower: [lower], upper: `${directory}/upper${index}`, work: `${directory}/work${index}` };
+  const data = overlayData(layers, setting, facts);
+  return {
+    what: `mount the overlay of ${path}`,
+    why: "a filesystem mounted below the first one is not part of its overlay, and gets one of its own",
+    shell: [`mount -t overlay overlay -o ${quoteShell(data)} "$ROOT"${quoteShell(path)}`],
+    steps: [
+      ...openTarget(path, facts, { key: `below${index}`, kind: "existing" }),
+      step("mount", [text("overlay"), text(TARGET_PATH), text("overlay"), 0, text(data)]),
+    ],
+    data,
+  };
 }
 
 /** Enters the rootfs, and takes the host's away. */

@@ -29,6 +29,7 @@ import {
 } from "../program/step.ts";
 import type { Facts } from "../host/facts.ts";
 import type { Config } from "../spec/config.ts";
+import { CHILD } from "./monitor.ts";
 import type { Setting } from "./setting.ts";
 import { openTarget, SOURCE_FD, SOURCE_PATH, TARGET_PATH } from "./targets.ts";
 
@@ -271,13 +272,13 @@ function signals(): Act {
       step("@and", [{ load: "info" }, 0xffffffff], { label: "tty.number" }),
       step("@sub", [previous(), SIGCHLD], { onZero: "tty.reap" }),
       step("@sub", [result("tty.number"), SIGWINCH], { onZero: "tty.resize" }),
-      step("kill", [result("clone"), result("tty.number")], { onNegative: "tty.poll", onZero: "tty.poll" }),
+      step("kill", [{ load: CHILD }, result("tty.number")], { onNegative: "tty.poll", onZero: "tty.poll" }),
       step("ioctl", [0, flags("TIOCGWINSZ"), { region: "tty.size" }], { label: "tty.resize", onNegative: "tty.poll" }),
       step("ioctl", [PTM_FD, flags("TIOCSWINSZ"), { region: "tty.size" }], {
         onNegative: "tty.poll",
         onZero: "tty.poll",
       }),
-      step("wait4", [result("clone"), { region: BUILT_IN.status }, flags("WNOHANG"), 0], {
+      step("wait4", [{ load: CHILD }, { region: BUILT_IN.status }, flags("WNOHANG"), 0], {
         label: "tty.reap",
         onZero: "tty.poll",
         onNegative: "tty.drain",

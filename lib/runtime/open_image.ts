@@ -9,7 +9,7 @@ import { findImageConfig } from "../image/find_config.ts";
 import type { OverlayRootfs, RootfsSource } from "../plan/setting.ts";
 import type { ImageConfig } from "../spec/image_config.ts";
 import type { RunOptions } from "../spec/run_options.ts";
-import type { Place } from "./prepare.ts";
+import type { Place } from "./place.ts";
 import type { Voice } from "./voice.ts";
 
 /** An image that can become a rootfs. */

@@ -13,19 +13,8 @@ import { buildHosts, buildResolvConf } from "../spec/network_files.ts";
 import type { RunOptions } from "../spec/run_options.ts";
 import { checkConfig } from "../spec/validate.ts";
 import type { OpenedImage } from "./open_image.ts";
+import type { Place } from "./place.ts";
 import { lookUpSurroundings, readHostResolvConf } from "./surroundings.ts";
-
-/** Where a container will live, and how it ends. */
-export interface Place {
-  readonly id: string;
-  readonly name: string;
-  readonly stateDir: string;
-  /** The container's own directory in the data root, or beside the directory that keeps its changes. */
-  readonly dataDir: string;
-  readonly prepared: boolean;
-  readonly keep: boolean;
-  readonly finish?: Setting["finish"];
-}
 
 /** What `planContainer` takes beside the facts. */
 export interface Prepared {

@@ -22,7 +22,8 @@ import { makeDataDirectory } from "../state/data_directory.ts";
 import { eraseContainer } from "./erase_container.ts";
 import { quickGc } from "./gc.ts";
 import { type OpenedImage, openImage } from "./open_image.ts";
-import { type Place, prepareContainer } from "./prepare.ts";
+import type { Place } from "./place.ts";
+import { prepareContainer } from "./prepare.ts";
 import type { Voice } from "./voice.ts";
 
 /**

@@ -168,7 +168,7 @@ function buildLinux(options: RunOptions, around: Surroundings): Linux {
   const open = options.privileged || options.unmasked;
   const namespaces = listNamespaces(options);
   refuseSysctls(options, namespaces);
-  const sysctl = { ...(namespaces.includes("network") ? NETWORK_SYSCTLS : {}), ...options.sysctls };
+  const sysctl = { ...defaultSysctls(namespaces), ...options.sysctls };
   const devices = buildDevices(options, around);
   return {
     namespaces: namespaces.map((type) => ({ type })),
@@ -191,6 +191,13 @@ function refuseSysctls({ sysctls }: RunOptions, types: readonly NamespaceName[])
     const problem = findSysctlProblem({ namespaces }, key);
     if (problem !== undefined) throw new UsageError(`--sysctl ${key}: ${problem}`);
   }
+}
+
+/** The ids of the ping range must exist in the user namespace: one of our own has too few for "everybody". */
+function defaultSysctls(namespaces: readonly string[]): Readonly<Record<string, string>> {
+  if (!namespaces.includes("network")) return {};
+  const { "net.ipv4.ping_group_range": ping, ...others } = NETWORK_SYSCTLS;
+  return namespaces.includes("user") || ping === undefined ? others : NETWORK_SYSCTLS;
 }
 
 type NamespaceName = Linux["namespaces"][number]["type"];
