@@ -4,6 +4,7 @@
  * @module
  */
 import { PaddockError } from "../base/errors.ts";
+import { type Digest, startDigest } from "./digest.ts";
 import { checkLimit, DEFAULT_LIMITS, type ExtractLimits } from "./extract_limits.ts";
 import { type ImageArchive, ImageArchiveDetector, imageArchiveError } from "./magic.ts";
 import type { ArchiveSource } from "./source.ts";
@@ -41,11 +42,10 @@ export async function extractArchive(
   options: ExtractOptions = {},
 ): Promise<ExtractResult> {
   const limits = options.limits ?? DEFAULT_LIMITS;
-  // Loaded only now: most runs find their layer in the store.
-  const { createHash } = await import("node:crypto");
   using extractor = new TreeExtractor(root, limits);
   const detector = new ImageArchiveDetector();
-  const hash = createHash("sha256");
+  using digests = new DisposableStack();
+  let digest: Digest | undefined;
   let unpackedBytes = 0;
   const reader = new TarReader({
     entry: (entry) => {
@@ -57,7 +57,8 @@ export async function extractArchive(
   });
   try {
     for await (const chunk of source.chunks()) {
-      hash.update(chunk);
+      digest ??= digests.use(await startDigest(source));
+      digest.update(chunk);
       unpackedBytes += chunk.length;
       if (unpackedBytes > limits.ratioFrom) {
         checkLimit("times its packed size", Math.ceil(unpackedBytes / source.bytesRead), limits.ratio);
@@ -71,7 +72,8 @@ export async function extractArchive(
   }
   requireComplete(source, reader, detector.conclude(), extractor.counts);
   extractor.finish();
-  return { diffId: `sha256:${hash.digest("hex")}`, unpackedBytes, warnings: extractor.warnings, ...extractor.counts };
+  const diffId = `sha256:${await digest!.finish()}`;
+  return { diffId, unpackedBytes, warnings: extractor.warnings, ...extractor.counts };
 }
 
 /** The stages below know the archive as "archive"; the user knows it by its name. */

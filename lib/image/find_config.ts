@@ -16,6 +16,8 @@ export interface ConfigSearch {
   readonly configFile?: string;
   /** The archive, to look beside it; absent for a directory, the host and standard input. */
   readonly archive?: string;
+  /** True where the user says what to run: then nothing is guessed that they would want to know. */
+  readonly hasCommand?: boolean;
   /** The files, to look for a shell; absent where they are not unpacked. */
   readonly rootfs?: string;
 }
@@ -47,14 +49,14 @@ const SHELLS: readonly (readonly string[])[] = [
  *
  * @throws PaddockError when the file that was named, or the one beside the archive, cannot be read or makes no sense.
  */
-export function findImageConfig({ configFile, archive, rootfs }: ConfigSearch): FoundConfig {
+export function findImageConfig({ configFile, archive, hasCommand = false, rootfs }: ConfigSearch): FoundConfig {
   if (configFile !== undefined) return { config: complete(readConfigFile(configFile), rootfs), notes: [] };
   const sidecar = archive === undefined ? undefined : listSidecars(archive).find(isFile);
   if (sidecar !== undefined) {
     return { config: complete(readConfigFile(sidecar), rootfs), notes: [`using the image config in ${sidecar}`] };
   }
   const config = complete({}, rootfs);
-  if (archive === undefined) return { config, notes: [] };
+  if (archive === undefined || hasCommand) return { config, notes: [] };
   const names = listSidecars(archive).at(-1)!;
   return {
     config,

@@ -14,10 +14,11 @@ import { AT, E, type FileStat, O, S, statFd, toCText } from "../kernel/fs.ts";
 import { KernelError } from "../kernel/syscall.ts";
 import { MAGIC_BYTES, type ReadableFormat, requireReadable, tellFormat } from "./magic.ts";
 
-/** Bytes of one read of the file, and of one piece of unpacked data. */
+/** Bytes of one read of a plain archive. */
 const CHUNK = 1 << 20;
-/** A smaller piece for the decoder, which copies what it is given. */
-const PACKED_CHUNK = 1 << 18;
+/** Smaller pieces for the decoder, which makes a new buffer of each: with larger ones memory grows twice as far. */
+const PACKED_CHUNK = 1 << 16;
+const UNPACKED_CHUNK = 1 << 17;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -34,6 +35,8 @@ export interface ArchiveSource extends Disposable {
   readonly bytesRead: number;
   /** "tar" where nothing is packed; told when the first chunk is read. */
   readonly format: ReadableFormat | undefined;
+  /** A path that opens the same file again, for as long as this one is open. */
+  readonly reopenPath: string;
   /** Was the file written to since it was opened? */
   hasChanged(): boolean;
   /**
@@ -66,6 +69,7 @@ class FileSource implements ArchiveSource {
   readonly stat: FileStat;
   readonly isRegular: boolean;
   readonly size: number | undefined;
+  readonly reopenPath: string;
   bytesRead = 0;
   format: ReadableFormat | undefined;
   readonly #fd: Fd;
@@ -73,6 +77,7 @@ class FileSource implements ArchiveSource {
   constructor(name: string, fd: Fd, isBorrowed: boolean) {
     this.name = name;
     this.#fd = fd;
+    this.reopenPath = `/proc/self/fd/${fd.number}`;
     this.stat = statFd(fd.number, name);
     const type = this.stat.mode & S.IFMT;
     // Standard input stays open: it is the process's.
@@ -145,8 +150,8 @@ class FileSource implements ArchiveSource {
       for (let piece = read(); piece.length > 0; piece = read()) yield piece;
     }
     const decoder: Duplex = format === "gzip"
-      ? zlib.createGunzip({ chunkSize: CHUNK })
-      : zlib.createZstdDecompress({ chunkSize: CHUNK });
+      ? zlib.createGunzip({ chunkSize: UNPACKED_CHUNK })
+      : zlib.createZstdDecompress({ chunkSize: UNPACKED_CHUNK });
     const input = Readable.from(packed(), { objectMode: false, highWaterMark: PACKED_CHUNK });
     input.on("error", (error) => decoder.destroy(error));
     // Deno 2.9 throws some zstd errors into the event loop, where no stream hears of them: caught here and handed on.

@@ -33,7 +33,10 @@ export async function eraseContainer(
   record: ContainerRecord | undefined = readRecord(owned.directory),
 ): Promise<Problem[]> {
   const problems = await removeCgroupsOf(owned.id, record);
-  problems.push(...removeDataDirectory(record?.dataDir ?? dataDirectoryOf(roots.dataRoot, owned.id), owned.directory));
+  const own = dataDirectoryOf(roots.dataRoot, owned.id);
+  for (const directory of new Set([record?.dataDir ?? own, own])) {
+    problems.push(...removeDataDirectory(directory, owned.directory));
+  }
   if (problems.length > 0) owned.lock.release();
   else owned.remove();
   return problems;

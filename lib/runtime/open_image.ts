@@ -98,6 +98,7 @@ async function openArchiveImage(options: RunOptions, facts: Facts, mode: OpenMod
   const { config, notes } = findImageConfig({
     ...configFile(options),
     ...(options.image === "-" ? {} : { archive: options.image }),
+    hasCommand: options.command.length > 0 || options.entrypoint !== undefined,
     ...(layer.files === undefined ? {} : { rootfs: layer.files }),
   });
   return {

@@ -18,7 +18,8 @@ import { LOCK_FD, type RootfsSource } from "../plan/setting.ts";
 import { assemble } from "../program/assemble.ts";
 import type { RunOptions } from "../spec/run_options.ts";
 import { createContainer, type OwnedContainer } from "../state/container.ts";
-import { makeDataDirectory } from "../state/data_directory.ts";
+import type { ContainerRecord } from "../state/record.ts";
+import { dataDirectoryOf, makeDataDirectory } from "../state/data_directory.ts";
 import { eraseContainer } from "./erase_container.ts";
 import { quickGc } from "./gc.ts";
 import { type OpenedImage, openImage } from "./open_image.ts";
@@ -58,7 +59,7 @@ function start(options: RunOptions, facts: Facts, image: OpenedImage, owned: Own
   const place = choosePlace(options, image, owned);
   const { config, setting } = prepareContainer(options, facts, image, place);
   const plan = planContainer(config, facts, setting);
-  owned.writeRecord({
+  const record: ContainerRecord = {
     id: owned.id,
     ...(options.name === undefined ? {} : { name: options.name }),
     created: new Date().toISOString(),
@@ -69,7 +70,9 @@ function start(options: RunOptions, facts: Facts, image: OpenedImage, owned: Own
     cgroupPaths: plan.cgroupPaths,
     keep: place.keep,
     launcherPid: Deno.pid,
-  });
+  };
+  makeDataDir(options, owned, record);
+  owned.writeRecord(record);
   owned.writeFile("config.json", JSON.stringify(config));
   becomeLauncher(assemble(plan), {
     title: `paddock: ${setting.name}`,
@@ -89,7 +92,7 @@ function choosePlace(options: RunOptions, image: OpenedImage, owned: OwnedContai
     id: owned.id,
     name: options.name ?? owned.id,
     stateDir: owned.directory,
-    dataDir: image.overlaid ? makePlaceForChanges(options, owned) : "",
+    dataDir: image.overlaid ? chooseDataDir(options, owned.id) : "",
     prepared: true,
     keep: options.name !== undefined && !options.rm,
     finish: { argv: finishCommand(options, owned.id), env: finishEnvironment() },
@@ -97,14 +100,33 @@ function choosePlace(options: RunOptions, image: OpenedImage, owned: OwnedContai
 }
 
 /** An overlay's work directory must be on the filesystem of its upper one: beside it, if the user chose that. */
-function makePlaceForChanges(options: RunOptions, owned: OwnedContainer): string {
-  if (options.rwSave === undefined) return makeDataDirectory(options.dataRoot, owned.id, owned.directory);
-  Deno.mkdirSync(options.rwSave, { recursive: true });
-  const upper = Deno.realPathSync(options.rwSave);
-  const slash = upper.lastIndexOf("/");
-  const directory = `${upper.slice(0, slash)}/.${upper.slice(slash + 1)}.paddock-${owned.id}`;
-  Deno.mkdirSync(directory, { mode: 0o700 });
-  return directory;
+function chooseDataDir(options: RunOptions, id: string): string {
+  if (options.rwSave === undefined) return dataDirectoryOf(options.dataRoot, id);
+  const slash = options.rwSave.lastIndexOf("/");
+  return `${options.rwSave.slice(0, slash)}/.${options.rwSave.slice(slash + 1)}.paddock-${id}`;
+}
+
+/** The container's own directory. One outside the data root is named by a record first, so that `gc` finds it. */
+function makeDataDir(options: RunOptions, owned: OwnedContainer, record: ContainerRecord): void {
+  if (record.dataDir === undefined) return;
+  if (options.rwSave === undefined) {
+    makeDataDirectory(options.dataRoot, owned.id, owned.directory);
+    return;
+  }
+  owned.writeRecord({ ...record, keep: false });
+  makeBeside(options.rwSave, record.dataDir);
+}
+
+function makeBeside(saved: string, path: string): void {
+  try {
+    Deno.mkdirSync(saved, { recursive: true });
+    Deno.mkdirSync(path, { mode: 0o700 });
+  } catch (cause) {
+    throw new PaddockError(`cannot keep changes in ${saved}: ${cause instanceof Error ? cause.message : cause}`, {
+      hint: "its parent directory must be writable too: the overlay's work directory lies there",
+      cause,
+    });
+  }
 }
 
 function finishCommand(options: RunOptions, id: string): string[] {
