@@ -8,8 +8,8 @@ import type { Option } from "./types.ts";
 const container = inGroup("Container", [
   { name: "name", value: "NAME", help: "name it; without --rm it is kept when it ends" },
   { name: "rm", help: "remove it when it ends, though it has a name" },
-  { name: "interactive", short: "i", help: "pass standard input to it" },
-  { name: "tty", short: "t", help: "give it a terminal" },
+  { name: "interactive", short: "i", help: "pass standard input to it (it is; -i=false: empty)" },
+  { name: "tty", short: "t", help: "give it a terminal (it has one if you call from one)" },
   { name: "init", help: "run a small init as process 1 that forwards signals and reaps" },
   { name: "stop-signal", value: "SIGNAL", help: "signal that asks it to stop (TERM)" },
   { name: "label", short: "l", value: "KEY=VALUE", repeat: true, help: "note about it" },

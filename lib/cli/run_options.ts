@@ -69,7 +69,7 @@ function readContainer(
     ...optional("config", readFlag(words, "config", (text) => resolveHostPath(text, host))),
     ...optional("name", readFlag(words, "name", checkName)),
     rm: isOn(words, "rm"),
-    interactive: isOn(words, "interactive"),
+    interactive: words.switches.get("interactive") ?? true,
     tty: isOn(words, "tty"),
     init: isOn(words, "init"),
     trace: isOn(words, "trace"),

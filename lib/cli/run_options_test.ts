@@ -20,7 +20,7 @@ Deno.test("readRunOptions: nothing asked for gives the defaults", () => {
     image: "img",
     command: [],
     rm: false,
-    interactive: false,
+    interactive: true,
     tty: false,
     init: false,
     trace: false,

@@ -23,7 +23,15 @@ const ASIDE_FROM = 64 << 20;
 /** Begins a digest; `source.format` must be known, which it is after the first chunk. */
 export async function startDigest(source: ArchiveSource): Promise<Digest> {
   const isLarge = source.isRegular && (source.size ?? 0) >= ASIDE_FROM;
-  return isLarge && source.format === "tar" ? startAside(source) : await startInline();
+  return isLarge && source.format === "tar" && isOurs(source) ? startAside(source) : await startInline();
+}
+
+/**
+ * Can nobody but root, or who runs this, write to the file? Another could show one content to the hash and another to the
+ * extraction, and so put files of his choice under the digest of someone else's image.
+ */
+function isOurs({ stat }: ArchiveSource): boolean {
+  return (stat.uid === 0 || stat.uid === Deno.uid()) && (stat.mode & 0o022) === 0;
 }
 
 async function startInline(): Promise<Digest> {

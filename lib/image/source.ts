@@ -99,8 +99,9 @@ class FileSource implements ArchiveSource {
   hasChanged(): boolean {
     if (!this.isRegular) return false;
     const now = statFd(this.#fd.number, this.name);
-    const { size, mtimeSec, mtimeNsec } = this.stat;
-    return now.size !== size || now.mtimeSec !== mtimeSec || now.mtimeNsec !== mtimeNsec;
+    // The change time as well: the file's owner can set back the other.
+    const keys = ["size", "mtimeSec", "mtimeNsec", "ctimeSec", "ctimeNsec"] as const;
+    return keys.some((key) => now[key] !== this.stat[key]);
   }
 
   async *chunks(): AsyncGenerator<Bytes, void, void> {

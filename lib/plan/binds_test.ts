@@ -1,18 +1,18 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { PaddockError } from "../base/errors.ts";
 import { exampleFacts, exampleMount } from "../host/facts_example.ts";
-import type { MountFact } from "../host/facts.ts";
-import type { Step } from "../program/step.ts";
+import type { Facts, MountFact } from "../host/facts.ts";
+import type { Act, Step } from "../program/step.ts";
 import { mountAttributes, mountOf, planBind } from "./binds.ts";
 import { findSteps, writeSteps } from "./config_example.ts";
 
 const modern = exampleFacts();
 
-function old(mounts: readonly MountFact[] = [exampleMount("/", "ext4")]) {
+function old(mounts: readonly MountFact[] = [exampleMount("/", "ext4")]): Facts {
   return exampleFacts({ release: "4.18.0", mounts, has: { openat2: false, open_tree: false, mount_setattr: false } });
 }
 
-function bind(options: readonly string[], facts = modern) {
+function bind(options: readonly string[], facts = modern): Act {
   const mount = { destination: "/data", type: "bind", source: "/srv/data", options };
   return planBind(mount, { facts, key: "m", kind: "directory" });
 }

@@ -37,7 +37,7 @@ import {
 } from "./namespaces.ts";
 import { planProtectedPaths } from "./paths.ts";
 import { planInit } from "./init.ts";
-import { planDirectory, planDirectoryCheck, planExec, planSession, resetSignals } from "./process.ts";
+import { planDirectory, planDirectoryCheck, planEmptyInput, planExec, planSession, resetSignals } from "./process.ts";
 import { planRelay, planStreams, planTerminalSize, TERMINAL_REGIONS } from "./terminal.ts";
 import { planDirectories, planPivot, planRemoval, planRootfs } from "./rootfs.ts";
 import { withRunId } from "./run_id.ts";
@@ -122,6 +122,8 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...cgroup.join,
     ...(isNew(config, "user") ? [planWaitForMaps()] : []),
     ...planSession(),
+    // The host's /dev/null: the container's is not there yet.
+    ...(setting.interactive || config.process.terminal ? [] : [planEmptyInput()]),
     // After the cgroup was entered, for it becomes the root of the cgroup namespace.
     ...planNamespaces(config),
     ...planRootfs(config, facts, setting),

@@ -1,9 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { exampleFacts } from "../host/facts_example.ts";
+import type { Act } from "../program/step.ts";
 import { type ConfigOverrides, exampleConfig, findSteps, writeSteps } from "./config_example.ts";
 import { deviceNumber, planDevices } from "./devices.ts";
 
-function plan(linux: NonNullable<ConfigOverrides["linux"]> = {}) {
+function plan(linux: NonNullable<ConfigOverrides["linux"]> = {}): Act[] {
   return planDevices({ config: exampleConfig({ linux }), facts: exampleFacts() });
 }
 

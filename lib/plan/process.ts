@@ -53,6 +53,20 @@ function dieWithLauncher(): Step {
 
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 
+/** Standard input from nothing, where the caller's is not to be had. */
+export function planEmptyInput(): Act {
+  return {
+    what: "give it an empty standard input",
+    why: "asked for: the caller's input is left to others",
+    shell: ["exec </dev/null"],
+    steps: [
+      step("openat", [AT_FDCWD, text("/dev/null"), flags("O_RDONLY", "O_CLOEXEC")]),
+      step("dup3", [{ previous: 1 }, 0, 0], { onNegative: "next" }),
+      step("close", [{ previous: 2 }]),
+    ],
+  };
+}
+
 /** Makes the working directory, as docker does, and enters it while that is allowed. */
 export function planDirectory(config: Config): Act[] {
   const { cwd } = config.process;

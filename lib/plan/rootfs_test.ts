@@ -1,0 +1,156 @@
+import { assert, assertEquals } from "@std/assert";
+import { exampleFacts, exampleMount, exampleOldFacts } from "../host/facts_example.ts";
+import { type ConfigOverrides, exampleConfig, exampleSetting, findSteps, writeSteps } from "./config_example.ts";
+import { planDirectories, planPivot, planRemoval, planRootfs } from "./rootfs.ts";
+import type { OverlayRootfs, Setting } from "./setting.ts";
+
+const facts = exampleFacts();
+const OVERLAY: OverlayRootfs = { kind: "overlay", lower: ["/l"], directory: "/c" };
+
+/** The data of the overlay's mount. */
+function dataOf(setting: Partial<Setting>, host = facts): string {
+  const acts = planRootfs(exampleConfig(), host, exampleSetting({ rootfs: OVERLAY, ...setting }));
+  const mount = findSteps(acts, "mount").find(({ args: [, , type] }) => typeof type === "object");
+  const data = mount?.args[4];
+  assert(typeof data === "object" && "text" in data);
+  return data.text;
+}
+
+Deno.test("planRootfs mounts an overlay of all layers, the topmost first", () => {
+  const rootfs = { ...OVERLAY, lower: ["/a", "/b"] };
+  assertEquals(dataOf({ rootfs, keep: true }), "lowerdir=/a:/b,upperdir=/c/upper,workdir=/c/work");
+});
+
+Deno.test("planRootfs escapes what separates the words and layers of an overlay", () => {
+  const rootfs: OverlayRootfs = { kind: "overlay", lower: ["/a:b,c\\d"], directory: "/x:y,z" };
+  assertEquals(
+    dataOf({ rootfs, keep: true }),
+    "lowerdir=/a\\:b\\,c\\\\d,upperdir=/x:y\\,z/upper,workdir=/x:y\\,z/work",
+  );
+});
+
+Deno.test("planRootfs spares the disk only for what is thrown away, and where the kernel can", () => {
+  const isVolatile = (setting: Partial<Setting>, host = facts) => dataOf(setting, host).endsWith(",volatile");
+  assertEquals(isVolatile({}), true);
+  assertEquals(isVolatile({ keep: true }), false);
+  assertEquals(isVolatile({ rootfs: { ...OVERLAY, upper: "/save" } }), false);
+  assertEquals(isVolatile({ rootfs: { ...OVERLAY, inMemory: true } }), false);
+  assertEquals(isVolatile({}, exampleOldFacts()), false);
+});
+
+Deno.test("planRootfs keeps the changes where the user wants them", () => {
+  assert(dataOf({ rootfs: { ...OVERLAY, upper: "/save" } }).includes("upperdir=/save,workdir=/c/work"));
+});
+
+Deno.test("planRootfs mounts a directory on itself, detached first where the kernel can", () => {
+  const setting = exampleSetting({ rootfs: { kind: "directory", path: "/srv/rootfs" } });
+  const modern = writeSteps(planRootfs(exampleConfig(), facts, setting));
+  assertEquals(modern.slice(1, 4), [
+    'open_tree(-100, "/srv/rootfs", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_RECURSIVE)',
+    'move_mount(<1 back>, "", -100, "/srv/rootfs", MOVE_MOUNT_F_EMPTY_PATH)',
+    "close(<2 back>)",
+  ]);
+  const old = writeSteps(planRootfs(exampleConfig(), exampleOldFacts(), setting));
+  assertEquals(old[1], 'mount("/srv/rootfs", "/srv/rootfs", 0, MS_BIND|MS_REC, 0)');
+  for (const lines of [modern, old]) {
+    assertEquals(lines.at(-1), 'openat(-100, "/srv/rootfs", O_PATH|O_DIRECTORY|O_CLOEXEC)');
+  }
+});
+
+Deno.test("planRootfs makes the namespace private first of all", () => {
+  const [act] = planRootfs(exampleConfig(), facts, exampleSetting());
+  assertEquals(writeSteps([act!]), ['mount(0, "/", 0, MS_PRIVATE|MS_REC, 0)']);
+});
+
+Deno.test("planRootfs listens to the host's mounts, or tells it, only where a mount asks for that", () => {
+  const propagation = (overrides: ConfigOverrides) =>
+    writeSteps(planRootfs(exampleConfig(overrides), facts, exampleSetting()).slice(0, 1));
+  const mounts = (word: string) => ({ mounts: [{ destination: "/d", type: "bind", source: "/d", options: [word] }] });
+  assertEquals(propagation(mounts("rslave")), ['mount(0, "/", 0, MS_SLAVE|MS_REC, 0)']);
+  assertEquals(propagation(mounts("private")), ['mount(0, "/", 0, MS_PRIVATE|MS_REC, 0)']);
+  assertEquals(propagation({ linux: { rootfsPropagation: "rslave" } })[0], 'mount(0, "/", 0, MS_SLAVE|MS_REC, 0)');
+});
+
+Deno.test("planRootfs keeps the mounts of the rootfs from the host even where a volume is shared", () => {
+  const mounts = [{ destination: "/d", type: "bind", source: "/d", options: ["rshared"] }];
+  const host = exampleFacts({ mounts: [exampleMount("/", "ext4"), exampleMount("/var/lib", "ext4")] });
+  const [act] = planRootfs(exampleConfig({ mounts }), host, exampleSetting());
+  assertEquals(writeSteps([act!]), [
+    'mount(0, "/", 0, MS_SHARED|MS_REC, 0)',
+    'mount(0, "/var/lib", 0, MS_PRIVATE, 0)',
+  ]);
+});
+
+Deno.test("planRootfs gives each filesystem below an overlay of its own", () => {
+  const rootfs: OverlayRootfs = { kind: "overlay", lower: ["/"], directory: "/c", below: ["/boot", "/home"] };
+  const lines = writeSteps(planRootfs(exampleConfig(), facts, exampleSetting({ rootfs, keep: true })));
+  const overlays = lines.filter((line) => line.startsWith('mount("overlay", "/proc/self/fd/100"'));
+  assertEquals(overlays, [
+    'mount("overlay", "/proc/self/fd/100", "overlay", 0, "lowerdir=/boot,upperdir=/c/upper0,workdir=/c/work0")',
+    'mount("overlay", "/proc/self/fd/100", "overlay", 0, "lowerdir=/home,upperdir=/c/upper1,workdir=/c/work1")',
+  ]);
+});
+
+Deno.test("planRootfs in memory mounts a tmpfs first and makes the directories in it", () => {
+  const setting = exampleSetting({ rootfs: { ...OVERLAY, inMemory: true } });
+  const lines = writeSteps(planRootfs(exampleConfig(), facts, setting));
+  assertEquals(lines.slice(1, 5), [
+    'mount("tmpfs", "/c", "tmpfs", 0, "mode=700")',
+    'mkdirat(-100, "/c/upper", 448)',
+    'mkdirat(-100, "/c/work", 448)',
+    'mkdirat(-100, "/c/rootfs", 448)',
+  ]);
+});
+
+Deno.test("planDirectories makes what the launcher has to make, and nothing for a directory as it is", () => {
+  const made = (overrides: Partial<Setting>) =>
+    writeSteps(planDirectories(exampleConfig(), exampleSetting({ rootfs: OVERLAY, ...overrides })));
+  assertEquals(made({}).map((line) => line.split('"')[1]), ["/c/upper", "/c/work", "/c/rootfs"]);
+  assertEquals(made({ prepared: false }).map((line) => line.split('"')[1]), ["/c", "/c/upper", "/c/work", "/c/rootfs"]);
+  assertEquals(made({ rootfs: { ...OVERLAY, upper: "/s" } }).map((line) => line.split('"')[1]), [
+    "/c/work",
+    "/c/rootfs",
+  ]);
+  assertEquals(made({ rootfs: { ...OVERLAY, inMemory: true }, prepared: false }).length, 1);
+  assertEquals(planDirectories(exampleConfig(), exampleSetting({ rootfs: { kind: "directory", path: "/r" } })), []);
+});
+
+Deno.test("planRemoval takes every directory away that planDirectories made, the inner ones first", () => {
+  const rootfs: OverlayRootfs = { ...OVERLAY, below: ["/boot"] };
+  const setting = exampleSetting({ rootfs, prepared: false });
+  const made = writeSteps(planDirectories(exampleConfig(), setting)).map((line) => line.split('"')[1]!);
+  const steps = planRemoval(exampleConfig(), setting, "leftovers").flatMap((act) => act.steps);
+  const asked = steps.filter(({ onNegative }) => onNegative === "leftovers").map(({ args: [, path] }) =>
+    typeof path === "object" && "text" in path ? path.text : ""
+  );
+  assertEquals([...asked].sort(), [...made].sort());
+  assertEquals(asked.at(-1), "/c");
+});
+
+Deno.test("planRemoval removes nothing of what is kept, and nothing of the user's", () => {
+  assertEquals(planRemoval(exampleConfig(), exampleSetting({ keep: true }), "x"), []);
+  assertEquals(planRemoval(exampleConfig(), exampleSetting({ rootfs: { kind: "directory", path: "/r" } }), "x"), []);
+  const [saved] = planRemoval(exampleConfig(), exampleSetting({ rootfs: { ...OVERLAY, upper: "/save" } }), "x");
+  assertEquals(writeSteps([saved!]).some((line) => line.includes("/save")), false);
+});
+
+Deno.test("planPivot leaves no way back to the host's root", () => {
+  assertEquals(writeSteps(planPivot(exampleConfig())), [
+    "fchdir(<root>)",
+    'pivot_root(".", ".")',
+    'mount(0, ".", 0, MS_SLAVE|MS_REC, 0)',
+    'umount2(".", MNT_DETACH)',
+    'chdir("/")',
+  ]);
+});
+
+Deno.test("planPivot makes the root read-only and sets its propagation after all mounts are made", () => {
+  const acts = planPivot(exampleConfig({
+    root: { path: "/r", readonly: true },
+    linux: { rootfsPropagation: "rslave" },
+  }));
+  assertEquals(writeSteps(acts.slice(1)), [
+    'mount(0, "/", 0, MS_REMOUNT|MS_BIND|MS_RDONLY, 0)',
+    'mount(0, "/", 0, MS_SLAVE|MS_REC, 0)',
+  ]);
+});
