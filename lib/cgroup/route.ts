@@ -179,6 +179,11 @@ function addUnified(joins: Map<string, DraftJoin>, resources: Resources, cgroup:
   }
 }
 
+/** True where something here keeps a container from the host's devices, whatever nodes it makes. */
+export function confinesDevices(facts: Facts): boolean {
+  return confineDevices(facts) !== "none";
+}
+
 /** v1's controller where it is mounted, for it is there anyway; else a program, where the kernel takes one. */
 function confineDevices({ cgroup, has }: Facts): Route["devices"] {
   if (cgroup.controllers["devices"]?.version === 1) return "v1";

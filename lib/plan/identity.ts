@@ -96,8 +96,6 @@ function dropBounding({ bounding = [] }: Capabilities, facts: Facts): Act {
   };
 }
 
-const SIGKILL = 9;
-
 function setIds(config: Config, keep: boolean): Act[] {
   const { uid, gid, additionalGids = [] } = config.process.user;
   const fields = additionalGids.map((group, index): Field => ({ at: 4 * index, size: 4, value: group }));
@@ -116,8 +114,6 @@ function setIds(config: Config, keep: boolean): Act[] {
       step("setresgid", [gid, gid, gid]),
       ...(keep ? [keepCapabilities] : []),
       step("setresuid", [uid, uid, uid]),
-      // The kernel has forgotten it with the change of ids (`man 2 PR_SET_PDEATHSIG`).
-      step("prctl", [flags("PR_SET_PDEATHSIG"), SIGKILL, 0, 0, 0]),
     ],
   }];
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { PaddockError } from "../base/errors.ts";
+import { confinesDevices } from "../cgroup/route.ts";
 import type { Facts } from "../host/facts.ts";
 import type { Setting } from "../plan/setting.ts";
 import { rootfsPath } from "../plan/rootfs.ts";
@@ -37,7 +38,7 @@ export function prepareContainer(options: RunOptions, facts: Facts, image: Opene
     image: image.config,
     ...(image.files === undefined ? {} : { files: image.files }),
   });
-  const config = checkConfig(buildConfig(options, around));
+  const config = checkConfig(buildConfig(withoutNodes(options, facts), around));
   const setting: Setting = {
     id: place.id,
     name: place.name,
@@ -55,6 +56,15 @@ export function prepareContainer(options: RunOptions, facts: Facts, image: Opene
     trace: options.trace,
   };
   return { config, setting };
+}
+
+/**
+ * Where no cgroup confines devices, a container that can make device nodes can read the host's disks: it may not make
+ * any, unless its user asks for just that.
+ */
+function withoutNodes(options: RunOptions, facts: Facts): RunOptions {
+  const asked = options.privileged || ["all", "mknod"].some((name) => options.capAdd.includes(name));
+  return asked || confinesDevices(facts) ? options : { ...options, capDrop: [...options.capDrop, "mknod"] };
 }
 
 /** The files that a container has of its own, unless a mount of the user's is in their place. */
