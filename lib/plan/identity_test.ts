@@ -87,12 +87,6 @@ Deno.test("planIdentity keeps capabilities over the change of user only where th
   assertEquals(keeps({ user: { uid: 0, gid: 0 }, capabilities: some }), false);
 });
 
-Deno.test("planIdentity asks again to die with the launcher: a change of user makes the kernel forget it", () => {
-  const lines = writeSteps(identity({ user: { uid: 1000, gid: 1000 } }));
-  const set = lines.lastIndexOf("prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0)");
-  assert(set > lines.findIndex((line) => line.startsWith("setresuid")));
-});
-
 Deno.test("planIdentity writes the three sets in two halves of 32 bits, as version 3 of capset wants", () => {
   const acts = identity({
     capabilities: {

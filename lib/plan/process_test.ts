@@ -16,6 +16,7 @@ Deno.test("candidates takes a command with a slash as it is, and looks for other
 Deno.test("planExec tries each candidate: what is not there leads on, what refuses is remembered", () => {
   const act = planExec(exampleConfig({ process: { args: ["sh", "-c", "true"], env: ["PATH=/a:/b"] } }));
   assertEquals(writeSteps([act]), [
+    "close(3)",
     'execve("/a/sh", {32 bytes}, {16 bytes})',
     "@add(<1 back>, 2)",
     "@add(<2 back>, 20)",
@@ -71,7 +72,11 @@ Deno.test("resetSignals sets all 64 signals to their default and unblocks them",
   const act = resetSignals();
   const lines = writeSteps([act]);
   assert(lines.includes("@sub(counter, 65)"));
-  assertEquals(lines.at(-1), "rt_sigprocmask(SIG_SETMASK, {8 bytes}, 0, 8)");
+  assert(lines.includes("rt_sigprocmask(SIG_SETMASK, {8 bytes}, 0, 8)"));
   // SIGKILL and SIGSTOP cannot be set.
   assertEquals(act.steps.find(({ call }) => call === "rt_sigaction")?.onNegative, "next");
+});
+
+Deno.test("resetSignals asks again to die with the launcher: a change of user makes the kernel forget it", () => {
+  assertEquals(writeSteps([resetSignals()]).at(-1), "prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0)");
 });

@@ -95,8 +95,8 @@ Deno.test("planRootfs in memory mounts a tmpfs first and makes the directories i
   const setting = exampleSetting({ rootfs: { ...OVERLAY, inMemory: true } });
   const lines = writeSteps(planRootfs(exampleConfig(), facts, setting));
   assertEquals(lines.slice(1, 5), [
-    'mount("tmpfs", "/c", "tmpfs", 0, "mode=700")',
-    'mkdirat(-100, "/c/upper", 448)',
+    'mount("tmpfs", "/c", "tmpfs", 0, "mode=711")',
+    'mkdirat(-100, "/c/upper", 493)',
     'mkdirat(-100, "/c/work", 448)',
     'mkdirat(-100, "/c/rootfs", 448)',
   ]);
