@@ -374,3 +374,19 @@ Deno.test({
       assertEquals(toByteString(fromByteString("\xff")), "\xff");
     }),
 });
+
+Deno.test({
+  name: "extractArchive gives the digest of a large archive too, which a worker hashes where only root can write to it",
+  ...requires("root"),
+  fn: () =>
+    withDirectory(async (dir) => {
+      Deno.mkdirSync(`${dir}/tree`);
+      Deno.writeTextFileSync(`${dir}/tree/large`, "");
+      Deno.truncateSync(`${dir}/tree/large`, 70 << 20);
+      run("tar", "-C", `${dir}/tree`, "-cf", `${dir}/a.tar`, ".");
+      const expected = `sha256:${run("sha256sum", `${dir}/a.tar`).slice(0, 64)}`;
+      assertEquals((await extract(`${dir}/a.tar`, `${dir}/one`)).diffId, expected);
+      Deno.chmodSync(`${dir}/a.tar`, 0o666);
+      assertEquals((await extract(`${dir}/a.tar`, `${dir}/two`)).diffId, expected);
+    }),
+});
