@@ -47,7 +47,7 @@ async function startInline(): Promise<Digest> {
 
 /** Text, because paddock is one file: there is no second one to start a worker from. */
 const WORKER = `
-import { createHash } from "node:crypto";
+const { createHash } = await import("node:crypto");
 self.onmessage = ({ data: path }) => {
   try {
     const file = Deno.openSync(path);

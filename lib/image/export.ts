@@ -26,7 +26,7 @@ import {
 } from "../kernel/fs.ts";
 import { openInRoot } from "../kernel/in_root.ts";
 import type { Segment } from "./tar_header.ts";
-import type { EntryType } from "./tar_reader.ts";
+import type { EntryType } from "./tar_entry.ts";
 import { TarWriter } from "./tar_writer.ts";
 
 const CHUNK = 1 << 20;

@@ -6,7 +6,7 @@
 import type { ByteString } from "../base/byte_string.ts";
 import { PaddockError } from "../base/errors.ts";
 import { BLOCK, hasValidChecksum, isZeroBlock } from "./tar_header.ts";
-import type { TarEntry } from "./tar_reader.ts";
+import type { TarEntry } from "./tar_entry.ts";
 
 /** Formats that are told apart. */
 export type Format = "tar" | "gzip" | "zstd" | "xz" | "bzip2" | "lz4" | "zip" | "squashfs" | "empty" | "unknown";

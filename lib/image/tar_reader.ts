@@ -10,17 +10,11 @@
  *
  * @module
  */
-import {
-  type ByteString,
-  decodeText,
-  encodeText,
-  fromByteString,
-  quoteName,
-  toByteString,
-} from "../base/byte_string.ts";
+import { type ByteString, quoteName } from "../base/byte_string.ts";
+import { DEFAULT_BOUNDS, type TarBounds, type TarSink } from "./tar_entry.ts";
+import { checkSegments, collectXattrs, padded, type SparseMap, toEntryType, toId, toSegments } from "./tar_fields.ts";
 import {
   BLOCK,
-  decodeBase64,
   isZeroBlock,
   parseDecimal,
   parseGnuSegments,
@@ -34,62 +28,6 @@ import {
   type Segment,
   tarError,
 } from "./tar_header.ts";
-
-/** What an entry is. */
-export type EntryType = "file" | "directory" | "symlink" | "hardlink" | "character" | "block" | "fifo";
-
-/** One file of an archive. */
-export interface TarEntry {
-  /** As it stands in the archive, not checked: may be absolute, or hold `..`. */
-  readonly path: ByteString;
-  /** Target of a symlink or hard link. */
-  readonly linkPath: ByteString;
-  readonly type: EntryType;
-  /** Permission bits with setuid, setgid and sticky. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  /** Bytes of the file, holes counted; 0 for anything but a file. */
-  readonly size: number;
-  /** Seconds since the epoch and nanoseconds (0 to 999999999). */
-  readonly mtimeSec: number;
-  readonly mtimeNsec: number;
-  readonly devMajor: number;
-  readonly devMinor: number;
-  readonly xattrs: readonly { readonly name: ByteString; readonly value: Uint8Array<ArrayBuffer> }[];
-  /** The file has holes: only its segments are delivered. */
-  readonly sparse: boolean;
-}
-
-/** Receives what the archive holds, in its order. */
-export interface TarSink {
-  /** An entry begins. */
-  entry(entry: TarEntry): void;
-  /** Data of the entry, valid during the call; `offset` in bytes from the file's beginning, ascending. */
-  data(bytes: Uint8Array<ArrayBuffer>, offset: number): void;
-  /** The entry is complete. */
-  end(): void;
-}
-
-/** Bounds on what a header may ask for; an archive is not trusted. */
-export interface TarBounds {
-  /** Bytes of one pax header. */
-  readonly paxBytes: number;
-  /** Bytes of a GNU long name. */
-  readonly nameBytes: number;
-  /** Segments of one sparse file. */
-  readonly segments: number;
-  /** Header blocks of all kinds in the whole archive. */
-  readonly headers: number;
-}
-
-/** Generous for real archives. */
-export const DEFAULT_BOUNDS: TarBounds = {
-  paxBytes: 1 << 20,
-  nameBytes: 1 << 16,
-  segments: 1 << 20,
-  headers: 40_000_000,
-};
 
 type Steps<T = void> = Generator<void, T, void>;
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -379,94 +317,5 @@ export class TarReader {
       throw tarError(this.#name === undefined ? "it ends inside a header" : `it ends inside ${quoteName(this.#name)}`);
     }
     yield;
-  }
-}
-
-interface SparseMap {
-  readonly segments: Segment[];
-  readonly size: number;
-}
-
-const MAX_ID = 0xfffffffe;
-
-function padded(size: number): number {
-  return Math.ceil(size / BLOCK) * BLOCK;
-}
-
-function toEntryType(flag: string, path: ByteString): EntryType {
-  switch (flag) {
-    case "1":
-      return "hardlink";
-    case "2":
-      return "symlink";
-    case "3":
-      return "character";
-    case "4":
-      return "block";
-    case "5":
-    case "D": // GNU's dump of a directory: its data is a list of names
-      return "directory";
-    case "6":
-      return "fifo";
-    default:
-      // POSIX: an unknown type is a regular file. A name that ends in "/" is how tar of the seventies wrote a directory.
-      return path.endsWith("/") ? "directory" : "file";
-  }
-}
-
-function toId(pax: ByteString | undefined, header: number, name: ByteString): number {
-  const id = pax === undefined ? header : parseDecimal(pax, "owner");
-  if (id < 0 || id > MAX_ID) throw tarError(`${quoteName(name)} has an owner out of range: ${id}`);
-  return id;
-}
-
-function toSegments(numbers: readonly number[]): Segment[] {
-  if (numbers.length % 2 !== 0) throw tarError("a sparse map has an odd number of values");
-  const segments: Segment[] = [];
-  for (let i = 0; i < numbers.length; i += 2) segments.push({ offset: numbers[i]!, length: numbers[i + 1]! });
-  return segments;
-}
-
-/** Segments ascend without overlap, lie inside the file, and together are the data that is stored. */
-function checkSegments(map: SparseMap, stored: number, name: ByteString): void {
-  let end = 0;
-  let total = 0;
-  for (const { offset, length } of map.segments) {
-    if (offset < end || length < 0) throw tarError(`${quoteName(name)} has a sparse map out of order`);
-    end = offset + length;
-    total += length;
-  }
-  if (end > map.size || map.size < 0) throw tarError(`${quoteName(name)} has a sparse map beyond its size`);
-  if (total !== stored) throw tarError(`${quoteName(name)} has a sparse map that does not fit its data`);
-}
-
-/** SCHILY.xattr.NAME (binary value, from GNU tar, docker, star) and LIBARCHIVE.xattr.NAME (name %-coded, value base64). */
-function collectXattrs(
-  global: ReadonlyMap<ByteString, ByteString>,
-  pax: PaxRecords | undefined,
-): { name: ByteString; value: Bytes }[] {
-  const found = new Map<ByteString, Bytes>();
-  for (const [key, value] of [...global, ...(pax?.values ?? [])]) {
-    if (key.startsWith("LIBARCHIVE.xattr.")) {
-      const bytes = decodeBase64(value);
-      if (bytes !== undefined) found.set(decodePercent(key.slice(17)), bytes);
-    } else if (key.startsWith("RHT.security.selinux")) {
-      found.set("security.selinux", fromByteString(value));
-    }
-  }
-  for (const [key, value] of [...global, ...(pax?.values ?? [])]) {
-    // GNU tar writes "=" and "%" of a name as %3D and %25, as a key ends at the first "=".
-    if (key.startsWith("SCHILY.xattr.")) {
-      found.set(key.slice(13).replaceAll("%3D", "=").replaceAll("%25", "%"), fromByteString(value));
-    }
-  }
-  return [...found].map(([name, value]) => ({ name, value }));
-}
-
-function decodePercent(name: ByteString): ByteString {
-  try {
-    return encodeText(decodeURIComponent(decodeText(name)));
-  } catch {
-    return toByteString(fromByteString(name));
   }
 }

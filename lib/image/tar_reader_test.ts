@@ -5,7 +5,8 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { encodeText, fromByteString, toByteString } from "../base/byte_string.ts";
 import { PaddockError } from "../base/errors.ts";
 import { BLOCK } from "./tar_header.ts";
-import { DEFAULT_BOUNDS, type TarBounds, type TarEntry, TarReader } from "./tar_reader.ts";
+import { DEFAULT_BOUNDS, type TarBounds, type TarEntry } from "./tar_entry.ts";
+import { TarReader } from "./tar_reader.ts";
 import { type NewEntry, TarWriter } from "./tar_writer.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;

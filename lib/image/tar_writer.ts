@@ -8,7 +8,7 @@
  */
 import { type ByteString, fromByteString, quoteName, toByteString } from "../base/byte_string.ts";
 import { BLOCK, type Segment } from "./tar_header.ts";
-import type { EntryType, TarEntry } from "./tar_reader.ts";
+import type { EntryType, TarEntry } from "./tar_entry.ts";
 
 /** An entry to write; `segments` are the parts of a sparse file that have data. */
 export interface NewEntry extends Omit<TarEntry, "sparse"> {

@@ -19,7 +19,7 @@ import { tryOpenInRoot } from "../kernel/in_root.ts";
 import { KernelError } from "../kernel/syscall.ts";
 import { checkLimit, DEFAULT_LIMITS, type ExtractLimits } from "./extract_limits.ts";
 import { ParentCache } from "./parent_cache.ts";
-import type { TarEntry, TarSink } from "./tar_reader.ts";
+import type { TarEntry, TarSink } from "./tar_entry.ts";
 
 /** What was made. */
 export interface ExtractCounts {
