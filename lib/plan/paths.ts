@@ -18,24 +18,34 @@ export function planProtectedPaths(config: Config, facts: Facts): Act[] {
 }
 
 function mask(path: string, facts: Facts): Act {
+  const key = `mask.${path}`;
   return {
     what: `mask ${path}`,
     why: "it tells about the host or controls it: a file reads as empty, a directory has nothing in it",
-    shell: [`mount --bind /dev/null "$ROOT"${path} || mount -t tmpfs -o ro tmpfs "$ROOT"${path}`],
+    shell: [
+      `mount --bind /dev/null "$ROOT"${path} && mount -o remount,bind,ro "$ROOT"${path} || ` +
+      `mount -t tmpfs -o ro tmpfs "$ROOT"${path}`,
+    ],
     steps: [
-      ...openTarget(path, facts, { key: `mask.${path}`, kind: "existing", onMissing: "end" }),
+      ...openTarget(path, facts, { key, kind: "existing", onMissing: "end" }),
       // This is still the host's /dev/null: one of the image could be a link to a file worth writing (CVE-2025-31133).
-      step("mount", [text("/dev/null"), text(TARGET_PATH), 0, flags("MS_BIND"), 0], {
-        onNegative: "next",
-        onZero: "end",
-      }),
+      step("mount", [text("/dev/null"), text(TARGET_PATH), 0, flags("MS_BIND"), 0], { onNegative: `${key}.directory` }),
+      // Read-only, for mode and owner would be those of the host's own node. The mount is on top of what is open.
+      ...openTarget(path, facts, { key: `${key}.again`, kind: "existing" }),
+      step(
+        "mount",
+        [0, text(TARGET_PATH), 0, flags("MS_REMOUNT", "MS_BIND", "MS_RDONLY", "MS_NOSUID", "MS_NOEXEC"), 0],
+        {
+          onZero: "end",
+        },
+      ),
       step("mount", [
         text("tmpfs"),
         text(TARGET_PATH),
         text("tmpfs"),
         flags("MS_RDONLY"),
         text("nr_blocks=1,nr_inodes=1"),
-      ]),
+      ], { label: `${key}.directory` }),
     ],
   };
 }
