@@ -1,0 +1,173 @@
+/**
+ * What is measured against what: paddock in its three forms, an empty start of Deno, and the peers that this host has,
+ * each running one command of the same root filesystem with as much isolation as it can be given.
+ *
+ * @module
+ */
+import { existsSync } from "@std/fs";
+import { join } from "@std/path";
+import type { Command } from "./stopwatch.ts";
+
+/** One way to run a command in a container. */
+export interface Contender {
+  readonly name: string;
+  readonly version: string;
+  /** The command line for a command in the container. */
+  command(words: readonly string[]): Command;
+}
+
+/** Those that are here, and what is missing. */
+export interface Field {
+  readonly floor: Contender;
+  readonly run: Contender;
+  readonly launcher: Contender;
+  readonly peers: readonly Contender[];
+  readonly missing: readonly string[];
+}
+
+/** Where the field stands. */
+export interface Ground {
+  /** A directory to write into. */
+  readonly home: string;
+  /** The root filesystem, the bench's own. */
+  readonly rootfs: string;
+  /** The words that start paddock. */
+  readonly paddock: readonly string[];
+}
+
+/** The environment of every command that is measured. */
+const ENV = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root" };
+const MEMORY = 100 * 1024 * 1024;
+
+/** Nothing is looked for, fetched or cached. */
+const DENO_FLAGS = ["run", "--no-config", "--no-lock", "--no-remote", "--no-npm", "--cached-only", "-A"];
+
+/** Looks for them all. */
+export async function gather(ground: Ground): Promise<Field> {
+  const found = await Promise.all([findRunc(ground), findBubblewrap(ground), findPodman(ground)]);
+  return {
+    floor: emptyDeno(ground),
+    run: paddockRun(ground),
+    launcher: launcher(ground),
+    peers: found.filter((one) => typeof one !== "string"),
+    missing: found.filter((one) => typeof one === "string"),
+  };
+}
+
+/** The words that start paddock with its state in the bench's directory. */
+export function paddockWords({ home, paddock }: Ground, [verb, ...words]: readonly string[]): string[] {
+  return [...paddock, verb!, "--root", join(home, "run"), "--data-root", join(home, "data"), ...words];
+}
+
+function paddockRun(ground: Ground): Contender {
+  return {
+    name: "paddock run",
+    version: "",
+    command: (words) => ({
+      words: paddockWords(ground, ["run", "--memory", "100m", ground.rootfs, ...words]),
+      env: ENV,
+    }),
+  };
+}
+
+/** Compiled when it is asked for. */
+function launcher(ground: Ground): Contender {
+  return {
+    name: "launcher",
+    version: "",
+    command: (words) => {
+      const file = join(ground.home, `launcher-${words.join("-").replaceAll("/", "_")}`);
+      const [paddock, ...args] = paddockWords(ground, [
+        "compile",
+        "-o",
+        file,
+        "--memory",
+        "100m",
+        ground.rootfs,
+        ...words,
+      ]);
+      const { success, stderr } = new Deno.Command(paddock!, { args }).outputSync();
+      if (!success) throw new Error(new TextDecoder().decode(stderr).trim());
+      return { words: [file], env: ENV };
+    },
+  };
+}
+
+/** The floor of any verb: the runtime starts, and has nothing to do. */
+function emptyDeno({ home }: Ground): Contender {
+  const script = join(home, "empty.js");
+  Deno.writeTextFileSync(script, "");
+  const words = [Deno.execPath(), ...DENO_FLAGS, script];
+  const env = { ...ENV, DENO_NO_UPDATE_CHECK: "1", DENO_NO_PACKAGE_JSON: "1" };
+  return { name: "empty Deno", version: Deno.version.deno, command: () => ({ words, env }) };
+}
+
+/** runc's default spec, with a limit on memory. */
+async function findRunc(ground: Ground): Promise<Contender | string> {
+  const path = findProgram("runc");
+  if (path === undefined) return "runc";
+  const bundle = join(ground.home, "bundle");
+  let count = 0;
+  return {
+    name: "runc run",
+    version: await firstLine(path, "--version"),
+    command: (words) => {
+      const directory = `${bundle}-${count++}`;
+      Deno.mkdirSync(directory);
+      new Deno.Command(path, { args: ["spec"], cwd: directory }).outputSync();
+      const file = join(directory, "config.json");
+      const config = JSON.parse(Deno.readTextFileSync(file));
+      config.process.terminal = false;
+      config.process.args = words;
+      config.root.path = ground.rootfs;
+      config.linux.resources.memory = { limit: MEMORY };
+      Deno.writeTextFileSync(file, JSON.stringify(config));
+      return { words: [path, "run", "--bundle", directory, `paddock-bench-${Deno.pid}-${count}`], env: ENV };
+    },
+  };
+}
+
+/** Every namespace, the same mounts, and what paddock masks masked; it has no cgroups. */
+async function findBubblewrap({ rootfs }: Ground): Promise<Contender | string> {
+  const path = findProgram("bwrap");
+  if (path === undefined) return "bwrap";
+  const files = ["acpi", "asound", "scsi"].filter((name) => existsSync(`/proc/${name}`));
+  const masked = ["interrupts", "kcore", "keys", "latency_stats", "sched_debug", "timer_list"]
+    .filter((name) => existsSync(`/proc/${name}`));
+  const args = [
+    ...["--unshare-all", "--hostname", "bench", "--new-session", "--die-with-parent", "--cap-drop", "ALL"],
+    ...["--bind", rootfs, "/", "--proc", "/proc", "--dev", "/dev", "--mqueue", "/dev/mqueue"],
+    ...["--ro-bind", "/sys", "/sys", "--tmpfs", "/sys/firmware"],
+    ...["resolv.conf", "hosts", "hostname"].filter((name) => existsSync(`/etc/${name}`))
+      .flatMap((name) => ["--ro-bind", `/etc/${name}`, `/etc/${name}`]),
+    ...files.flatMap((name) => ["--tmpfs", `/proc/${name}`]),
+    ...masked.flatMap((name) => ["--ro-bind", "/dev/null", `/proc/${name}`]),
+  ];
+  return {
+    name: "bwrap",
+    version: await firstLine(path, "--version"),
+    command: (words) => ({ words: [path, ...args, ...words], env: ENV }),
+  };
+}
+
+/** As podman does it, without a network. Limits of its own that not every host allows are those of its caller. */
+async function findPodman({ rootfs }: Ground): Promise<Contender | string> {
+  const path = findProgram("podman");
+  if (path === undefined) return "podman";
+  const ulimits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
+  const args = ["run", "--rm", "--network", "none", "--memory", "100m", ...ulimits, "--rootfs", rootfs];
+  return {
+    name: "podman run",
+    version: await firstLine(path, "--version"),
+    command: (words) => ({ words: [path, ...args, ...words], env: ENV }),
+  };
+}
+
+function findProgram(name: string): string | undefined {
+  return ENV.PATH.split(":").map((directory) => join(directory, name)).find((path) => existsSync(path));
+}
+
+async function firstLine(path: string, flag: string): Promise<string> {
+  const { stdout } = await new Deno.Command(path, { args: [flag], stderr: "null" }).output();
+  return new TextDecoder().decode(stdout).split("\n")[0]!.replace(/^.*?(?=\d)/, "");
+}
