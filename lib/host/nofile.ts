@@ -31,11 +31,24 @@ export interface LimitSource {
 
 /** The limit on open files that paddock was started with, as well as it can be known. */
 export function readOriginalNofile(source: LimitSource = SYSTEM): Limit {
+  const told = parseTold(Deno.env.get(TOLD));
+  if (told !== undefined && source === SYSTEM) return told;
   const own = source.limitOf(0) ?? { soft: KERNEL_DEFAULT, hard: KERNEL_DEFAULT };
   // Below the hard limit it cannot have been raised to it.
   if (source.standalone || own.soft !== own.hard) return own;
   const soft = findAncestorSoft(source) ?? KERNEL_DEFAULT;
   return { soft: soft === -1 || (own.hard !== -1 && soft > own.hard) ? own.hard : soft, hard: own.hard };
+}
+
+/** Set by the first instructions of a packed paddock, which run before Deno's: soft and hard limit in hexadecimal. */
+const TOLD = "PADDOCK_NOFILE";
+
+function parseTold(value: string | undefined): Limit | undefined {
+  const match = /^([0-9a-f]{1,16}):([0-9a-f]{1,16})$/.exec(value ?? "");
+  if (match === null) return undefined;
+  // All ones is no limit.
+  const [soft, hard] = [match[1]!, match[2]!].map((hex) => hex === "f".repeat(16) ? -1 : parseInt(hex, 16));
+  return { soft: soft!, hard: hard! };
 }
 
 /** What init starts with (INR_OPEN_CUR), and so what nearly everything has where nobody changed it. */

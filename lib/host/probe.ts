@@ -7,7 +7,7 @@
  */
 import { namesOfCapabilities } from "../base/capabilities.ts";
 import { PaddockError } from "../base/errors.ts";
-import { ARCH, must, syscall } from "../kernel/syscall.ts";
+import { ARCH, isThere, must, syscall } from "../kernel/syscall.ts";
 import { readCgroupFacts } from "./cgroup_facts.ts";
 import type { Facts } from "./facts.ts";
 import { probeFeatures } from "./features.ts";
@@ -43,6 +43,8 @@ export function probeHost(): Facts {
 
 /** The text of a file, or `undefined` where it cannot be read. */
 export function readText(path: string): string | undefined {
+  // Most of what cannot be read is not there, and is cheaper to ask for than to fail over.
+  if (!isThere(path)) return undefined;
   try {
     return Deno.readTextFileSync(path);
   } catch {

@@ -8,7 +8,7 @@
  * @module
  */
 import { syscallNumber } from "../program/syscalls.ts";
-import { ARCH } from "./syscall.ts";
+import { ARCH, syscallByNumber } from "./syscall.ts";
 
 /** A NUL-terminated name. */
 export type CName = Uint8Array<ArrayBuffer>;
@@ -309,11 +309,11 @@ export function llistxattr(path: CName, into: Uint8Array<ArrayBuffer>): number {
 
 /** The result, or the negative error number; read in the same turn as the call: V8 may overwrite it in between. */
 function settle(value: number): number {
-  return value === -1 ? -gate().errno() : value;
+  return value === -1 ? -(opened ?? SLOW).errno() : value;
 }
 
 function settleWide(value: bigint): number {
-  return value === -1n ? -gate().errno() : Number(value);
+  return value === -1n ? -(opened ?? SLOW).errno() : Number(value);
 }
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -332,10 +332,35 @@ interface Gate {
 }
 
 let opened: Gate | undefined;
+let calls = 0;
+
+/** So many calls go through the general binding before another one is opened, which takes 5 ms. */
+const FEW = 500;
 
 function gate(): Gate {
-  return opened ??= openGate();
+  if (opened !== undefined) return opened;
+  return calls++ < FEW ? SLOW : opened = openGate();
 }
+
+/** The general binding under the same signatures: its negative error numbers are taken apart again. */
+const slowly = (number: number, ...args: readonly (number | Bytes | null)[]): number => {
+  const result = syscallByNumber(number, args);
+  lastError = result < 0 ? -result : 0;
+  return result < 0 ? -1 : result;
+};
+let lastError = 0;
+
+const SLOW: Gate = {
+  fdName: slowly,
+  fdNameBuffer: slowly,
+  twoNames: slowly,
+  nameFdName: slowly,
+  statx: slowly,
+  twoBuffers: slowly,
+  threeBuffers: slowly,
+  numbers: (number, ...args) => BigInt(slowly(number, ...args)),
+  errno: () => lastError,
+};
 
 function openGate(): Gate {
   const { symbols } = Deno.dlopen("libc.so.6", {

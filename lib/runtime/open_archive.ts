@@ -5,8 +5,10 @@
  */
 import type { RunOptions } from "../spec/run_options.ts";
 import { LayerStore, type StoredLayer } from "../image/store.ts";
-import type { OpenMode } from "./open_image.ts";
 import type { Voice } from "./voice.ts";
+
+/** How far an archive is opened: `import` extracts it into the store, `look` only if it is there already. */
+export type OpenMode = "import" | "look";
 
 /** A layer that an archive became. */
 export interface ArchiveLayer {

@@ -9,6 +9,7 @@ import { findImageConfig } from "../image/find_config.ts";
 import type { OverlayRootfs, RootfsSource } from "../plan/setting.ts";
 import type { ImageConfig } from "../spec/image_config.ts";
 import type { RunOptions } from "../spec/run_options.ts";
+import type { OpenMode } from "./open_archive.ts";
 import type { Place } from "./place.ts";
 import type { Voice } from "./voice.ts";
 
@@ -24,9 +25,6 @@ export interface OpenedImage {
   /** The rootfs of a container at that place. */
   rootfs(place: Pick<Place, "dataDir" | "prepared">): RootfsSource;
 }
-
-/** How far an archive is opened: `import` extracts it into the store, `look` only if it is there already. */
-export type OpenMode = "import" | "look";
 
 /**
  * Opens an image.

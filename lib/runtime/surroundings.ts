@@ -7,6 +7,7 @@ import { PaddockError } from "../base/errors.ts";
 import type { Facts } from "../host/facts.ts";
 import { readText } from "../host/probe.ts";
 import { readUserFiles } from "../image/root_files.ts";
+import { isThere } from "../kernel/syscall.ts";
 import type { Surroundings } from "../spec/from_options.ts";
 import type { ImageConfig } from "../spec/image_config.ts";
 import { type DeviceNode, listDevicePaths } from "../spec/resources_from_options.ts";
@@ -86,18 +87,9 @@ function stat(path: string): Deno.FileInfo {
 /** Counters of each processor's throttling, by which one container can watch another (GHSA-6fw5-f8r9-fgfm). */
 function throttlePaths(): string[] {
   const base = "/sys/devices/system/cpu";
-  if (!exists(`${base}/cpu0/thermal_throttle`)) return [];
+  if (!isThere(`${base}/cpu0/thermal_throttle`)) return [];
   const names = [...Deno.readDirSync(base)].map(({ name }) => name).filter((name) => /^cpu\d+$/.test(name));
   return names.map((name) => `${base}/${name}/thermal_throttle`);
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** The host's `/etc/resolv.conf`; behind systemd-resolved's stub the file with the real servers. */
