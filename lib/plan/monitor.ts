@@ -17,7 +17,7 @@
  * @module
  */
 import { EXIT } from "../base/errors.ts";
-import { BUILT_IN } from "../program/assemble.ts";
+import { BUILT_IN } from "../program/layout.ts";
 import { STEP } from "../program/interpreter.ts";
 import {
   type Act,
@@ -201,6 +201,8 @@ function forgetContainer(): Act {
     why: "they have run; what watches over the container is left with a few pages",
     shell: [],
     steps: [
+      // Where the child looked at its working directory: a page of its own, as all large regions.
+      step("madvise", [{ region: "path" }, 4096, MADV_DONTNEED], { onNegative: "next" }),
       // Inwards, for the neighbours are still in use. A kernel with larger pages refuses, and the pages stay.
       step("@and", [{ step: "started" }, PAGE_MASK]),
       step("@add", [{ step: "container" }, ~PAGE_MASK]),
