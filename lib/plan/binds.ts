@@ -21,6 +21,8 @@ export interface BindContext {
   /** Unique in the plan. */
   readonly key: string;
   readonly kind: "directory" | "file";
+  /** Mount points that are there. */
+  readonly present?: ReadonlySet<string>;
 }
 
 /**
@@ -55,7 +57,11 @@ function shellBind(mount: Mount, options: MountOptions, readOnly: boolean): stri
   ];
 }
 
-function attachCopy(mount: Mount, options: MountOptions, { facts, key, kind }: BindContext): Step[] {
+function attachCopy(
+  mount: Mount,
+  options: MountOptions,
+  { facts, key, kind, present = new Set() }: BindContext,
+): Step[] {
   const clone = ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", ...(options.recursiveBind ? ["AT_RECURSIVE"] : [])];
   const tree = `${key}.tree`;
   const setAttributes = [
@@ -65,7 +71,7 @@ function attachCopy(mount: Mount, options: MountOptions, { facts, key, kind }: B
   return [
     step("open_tree", [AT_FDCWD, text(mount.source ?? ""), flags(...clone)], { label: tree }),
     ...setAttributes,
-    ...openTarget(mount.destination, facts, { key, kind }),
+    ...openTarget(mount.destination, facts, { key, kind, present }),
     step("move_mount", [
       { result: tree },
       text(""),
@@ -102,9 +108,9 @@ export function mountAttributes(set: readonly string[], cleared: readonly string
 }
 
 function mountAndRemount(mount: Mount, options: MountOptions, context: BindContext): Step[] {
-  const { facts, key, kind } = context;
+  const { facts, key, kind, present = new Set() } = context;
   const bind = options.recursiveBind ? ["MS_BIND", "MS_REC"] : ["MS_BIND"];
-  const target = openTarget(mount.destination, facts, { key, kind });
+  const target = openTarget(mount.destination, facts, { key, kind, present });
   const steps = [...target, step("mount", [text(mount.source ?? ""), text(TARGET_PATH), 0, flags(...bind), 0])];
   for (const { id, relative, flags: wanted } of mountsToChange(mount, options, facts)) {
     // The descriptor from before is of what lies underneath the new mount, so the path is looked up again.

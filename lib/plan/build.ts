@@ -35,7 +35,7 @@ import {
   planSysctls,
   unshareOptions,
 } from "./namespaces.ts";
-import { planProtectedPaths } from "./paths.ts";
+import { PATH_REGIONS, planProtectedPaths } from "./paths.ts";
 import { planInit } from "./init.ts";
 import { planDirectory, planDirectoryCheck, planEmptyInput, planExec, planSession, resetSignals } from "./process.ts";
 import { planRelay, planStreams, planTerminalSize, TERMINAL_REGIONS } from "./terminal.ts";
@@ -76,6 +76,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
     name: setting.name,
     regions: {
       ...REGIONS,
+      ...PATH_REGIONS,
       ...(config.process.terminal ? TERMINAL_REGIONS : {}),
       ...(isNew(config, "user") ? USER_NAMESPACE_REGIONS : {}),
       ...cgroup.regions,

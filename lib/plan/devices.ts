@@ -63,7 +63,7 @@ function links(facts: Facts): Act {
     why: "/dev/stdin, /dev/stdout, /dev/stderr and /dev/fd are a shell's way to name its descriptors",
     shell: LINKS.map(([to, name]) => `ln -s ${to} "$ROOT"/dev/${name}`),
     steps: [
-      ...openTarget("/dev", facts, { key: "dev.links", kind: "directory" }),
+      ...openTarget("/dev", facts, { key: "dev.links", kind: "existing" }),
       ...LINKS.map(([to, name]) => step("symlinkat", [text(to), TARGET_FD, text(name)], { onNegative: "next" })),
     ],
   };

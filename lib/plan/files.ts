@@ -24,23 +24,23 @@ export function planFiles({ facts, setting }: { readonly facts: Facts; readonly 
     why: "the image cannot know the container's name nor the host's resolvers",
     shell: names.map((path) => `mount --bind ./${path.split("/").at(-1)} "$ROOT"${path}`),
     steps: [
-      ...openTarget("/dev", facts, { key: "files.dev", kind: "directory" }),
+      ...openTarget("/dev", facts, { key: "files.dev", kind: "existing" }),
       step("dup3", [TARGET_FD, SOURCE_FD, flags("O_CLOEXEC")]),
       step("mkdirat", [SOURCE_FD, text(STAGING), 0o700]),
-      ...files.flatMap(([path, content], index) => placeFile(path, content, index, facts)),
+      ...files.flatMap(([path, content], index) => placeFile(path, content, `file${index}`, facts, setting)),
       step("unlinkat", [SOURCE_FD, text(STAGING), flags("AT_REMOVEDIR")]),
     ],
   }];
 }
 
-function placeFile(path: string, content: string, index: number, facts: Facts): Step[] {
-  const staged = `${STAGING}/${index}`;
+function placeFile(path: string, content: string, key: string, facts: Facts, { present }: Setting): Step[] {
+  const staged = `${STAGING}/${key}`;
   const size = new TextEncoder().encode(content).length;
   return [
     step("openat", [SOURCE_FD, text(staged), flags("O_WRONLY", "O_CREAT", "O_EXCL", "O_CLOEXEC"), 0o644]),
     step("write", [previous(1), text(content), size]),
     step("close", [previous(2)]),
-    ...openTarget(path, facts, { key: `file${index}`, kind: "file" }),
+    ...openTarget(path, facts, { key, kind: "file", present }),
     step("mount", [text(`${SOURCE_PATH}/${staged}`), text(TARGET_PATH), 0, flags("MS_BIND"), 0]),
     step("unlinkat", [SOURCE_FD, text(staged), 0]),
   ];

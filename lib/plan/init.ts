@@ -7,7 +7,8 @@
  *
  * @module
  */
-import { assemble, BUILT_IN } from "../program/assemble.ts";
+import { assemble } from "../program/assemble.ts";
+import { BUILT_IN } from "../program/layout.ts";
 import { type Act, type Arch, flags, previous, type Region, result, step, text } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
 import { planReport } from "./monitor.ts";

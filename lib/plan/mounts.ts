@@ -33,7 +33,7 @@ export function planMounts(context: MountContext): Act[] {
   // A /dev of the user's is taken as it is. The files of ours are made in a filesystem underneath it.
   const isGiven = !hasOwnDev && config.mounts.some(({ destination }) => destination === "/dev");
   const inDev = [...(isGiven ? [] : planDevices(context)), ...planFiles(context)];
-  const acts: Act[] = isGiven && inDev.length > 0 ? [planFilesystem(STAGING, "staging", facts), ...inDev] : [];
+  const acts: Act[] = isGiven && inDev.length > 0 ? [planFilesystem(STAGING, "staging", context), ...inDev] : [];
   config.mounts.forEach((mount, index) => {
     acts.push(...planMount(mount, `mount${index}`, context));
     if (isDev(mount)) acts.push(...inDev);
@@ -56,7 +56,7 @@ function planMount(mount: Mount, key: string, context: MountContext): Act[] {
   if (options.bind || mount.type === "bind") return [planUserBind(mount, key, context)];
   if (mount.type === "cgroup") return planCgroupMounts(mount, key, context);
   if (mount.type === "mqueue" && !context.facts.has.mqueue) return [];
-  return [planFilesystem(mount, key, context.facts)];
+  return [planFilesystem(mount, key, context)];
 }
 
 /** Files of /proc that may be covered by a mount: those which lxcfs and the like provide (as runc has it). */
@@ -73,7 +73,12 @@ function planUserBind(mount: Mount, key: string, { setting, facts }: MountContex
       },
     );
   }
-  return planBind(mount, { facts, key, kind: setting.sources[mount.source ?? ""] ?? "directory" });
+  return planBind(mount, {
+    facts,
+    key,
+    present: setting.present,
+    kind: setting.sources[mount.source ?? ""] ?? "directory",
+  });
 }
 
 /** Reasons for the filesystems that every container has. */
@@ -93,7 +98,7 @@ const STRICT = ["proc", "sysfs", "cgroup", "cgroup2"];
 function planFilesystem(
   mount: Mount,
   key: string,
-  facts: Facts,
+  { facts, setting: { present } }: MountContext,
   kind: "directory" | "existing" = "directory",
 ): Act {
   const options = readMountOptions(mount.options ?? []);
@@ -101,7 +106,7 @@ function planFilesystem(
   const source = mount.source ?? type;
   const words = (mount.options ?? []).join(",");
   const steps: Step[] = [
-    ...openTarget(mount.destination, facts, { key, kind, strict: STRICT.includes(type) }),
+    ...openTarget(mount.destination, facts, { key, kind, present, strict: STRICT.includes(type) }),
     step("mount", [text(source), text(TARGET_PATH), text(type), flags(...options.flags), text(options.data)]),
   ];
   if (options.propagation !== undefined) {
@@ -120,18 +125,24 @@ function planFilesystem(
 }
 
 /** `/sys/fs/cgroup` as this host has it: one filesystem with v2; with v1 and hybrid a directory of them. */
-function planCgroupMounts(mount: Mount, key: string, { facts, cgroupView }: MountContext): Act[] {
+function planCgroupMounts(mount: Mount, key: string, context: MountContext): Act[] {
+  const { facts, cgroupView } = context;
   const readOnly = (mount.options ?? []).includes("ro");
   const options = (mount.options ?? []).filter((word) => !/^r?(private|slave|shared)$/.test(word));
   if (cgroupView.kind === "none") return [];
   if (cgroupView.kind === "cgroup2") {
-    return [planFilesystem({ ...mount, type: "cgroup2", source: "cgroup2", options }, key, facts)];
+    return [planFilesystem({ ...mount, type: "cgroup2", source: "cgroup2", options }, key, context)];
   }
   const inside = (name: string) => `${mount.destination}/${name}`;
   const tmpfs = ["nosuid", "noexec", "nodev", "mode=755"];
   const names = cgroupView.entries.map(({ directory }) => directory);
   const acts: Act[] = [
-    planFilesystem({ destination: mount.destination, type: "tmpfs", source: "tmpfs", options: tmpfs }, key, facts),
+    planFilesystem(
+      { destination: mount.destination, type: "tmpfs", source: "tmpfs", options: tmpfs },
+      key,
+      context,
+      "existing",
+    ),
     {
       what: `make directories in ${mount.destination}`,
       why: "each hierarchy is a filesystem of its own",
@@ -145,7 +156,7 @@ function planCgroupMounts(mount: Mount, key: string, { facts, cgroupView }: Moun
   cgroupView.entries.forEach(({ directory, type, options: data }, index) => {
     const words = [...options, ...(data === "" ? [] : [data])];
     const hierarchy = { destination: inside(directory), type, source: type, options: words };
-    acts.push(planFilesystem(hierarchy, `${key}.${index}`, facts, "existing"));
+    acts.push(planFilesystem(hierarchy, `${key}.${index}`, context, "existing"));
   });
   acts.push({
     what: `finish ${mount.destination}`,

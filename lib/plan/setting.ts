@@ -20,6 +20,8 @@ export interface Setting {
   readonly prepared: boolean;
   /** Content of files that are laid over those of the rootfs, by absolute path in the container. */
   readonly files: Readonly<Record<string, string>>;
+  /** Mount points that are there in the rootfs: the others are made by the program, which grows with each. */
+  readonly present: ReadonlySet<string>;
   /** What each bind mount's source is on the host: a directory, or anything else, which is mounted onto a file. */
   readonly sources: Readonly<Record<string, "directory" | "file">>;
   /** Absolute, below each controller's mount point. */

@@ -34,10 +34,21 @@ export const TARGET_PATH = `/proc/self/fd/${TARGET_FD}`;
 export const SOURCE_FD = 101;
 export const SOURCE_PATH = `/proc/self/fd/${SOURCE_FD}`;
 
-/** `struct open_how` (`man 2 openat2`). */
-export function openHow(openFlags: readonly string[], resolve: readonly string[], mode = 0): Arg {
-  return { block: { size: 24, fields: [word(0, flags(...openFlags)), word(8, mode), word(16, flags(...resolve))] } };
+/** `struct open_how` (`man 2 openat2`), one for each way of opening. */
+function openHow(noFollow: boolean, strict: boolean): Arg & Constant {
+  const key = `${noFollow}${strict}`;
+  return HOWS[key] ??= {
+    block: {
+      size: 24,
+      fields: [
+        word(0, flags("O_PATH", "O_CLOEXEC", ...(noFollow ? ["O_NOFOLLOW"] : []))),
+        word(16, flags("RESOLVE_IN_ROOT", "RESOLVE_NO_MAGICLINKS", ...(strict ? ["RESOLVE_NO_SYMLINKS"] : []))),
+      ],
+    },
+  };
 }
+
+const HOWS: Record<string, Arg & Constant> = {};
 
 /** A 64-bit field of a struct. */
 export function word(at: number, value: Constant): Block["fields"][number] {
@@ -60,6 +71,8 @@ export interface TargetOptions {
   readonly key: string;
   /** What the target must be, and is made when it is missing; `existing` makes nothing. */
   readonly kind: "directory" | "file" | "existing";
+  /** Paths that were seen there: nothing has to be made. */
+  readonly present?: ReadonlySet<string>;
   /** Where to go when an `existing` target is missing. */
   readonly onMissing?: string;
   /**
@@ -73,6 +86,9 @@ export interface TargetOptions {
  * Steps that leave a descriptor of `path` inside the rootfs at number `TARGET_FD`, making it where it is missing.
  */
 export function openTarget(path: string, facts: Facts, options: TargetOptions): Step[] {
+  if (options.kind !== "existing" && options.present?.has(path)) {
+    return openTarget(path, facts, { ...options, kind: "existing" });
+  }
   return facts.has.openat2 ? openScoped(path, options) : openByComponents(path, options);
 }
 
@@ -106,15 +122,22 @@ function openScoped(path: string, { key, kind, onMissing, strict = false }: Targ
   ];
 }
 
+/**
+ * The same for an existing path whose address is the result of a step, as in a loop over paths. For kernels with
+ * openat2.
+ */
+export function openLoaded(label: string, onMissing?: string): Step[] {
+  const more = onMissing === undefined ? {} : { onNegative: onMissing };
+  return [step("openat2", [result(ROOT), result(label), openHow(false, false), 24], more), ...takeTarget()];
+}
+
 interface ScopedOptions extends Omit<Step, "call" | "args"> {
   readonly strict?: boolean;
   readonly noFollow?: boolean;
 }
 
 function openScopedPath(path: string, { strict = false, noFollow = false, ...more }: ScopedOptions): Step {
-  const open = ["O_PATH", "O_CLOEXEC", ...(noFollow ? ["O_NOFOLLOW"] : [])];
-  const resolve = ["RESOLVE_IN_ROOT", "RESOLVE_NO_MAGICLINKS", ...(strict ? ["RESOLVE_NO_SYMLINKS"] : [])];
-  return step("openat2", [result(ROOT), text(path === "" ? "." : path), openHow(open, resolve), 24], more);
+  return step("openat2", [result(ROOT), text(path === "" ? "." : path), openHow(noFollow, strict), 24], more);
 }
 
 /** Moves the descriptor that the step before gave to its number. */

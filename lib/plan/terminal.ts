@@ -14,7 +14,7 @@
  *
  * @module
  */
-import { BUILT_IN } from "../program/assemble.ts";
+import { BUILT_IN } from "../program/layout.ts";
 import {
   type Act,
   type Arg,

@@ -23,7 +23,7 @@
 import { PaddockError } from "../base/errors.ts";
 import { quoteShell } from "../base/text.ts";
 import type { Facts } from "../host/facts.ts";
-import { BUILT_IN } from "../program/assemble.ts";
+import { BUILT_IN } from "../program/layout.ts";
 import { type Act, AT_FDCWD, flags, previous, type Region, step, text } from "../program/step.ts";
 import type { Config, IdMapping } from "../spec/config.ts";
 import { CHILD } from "./monitor.ts";

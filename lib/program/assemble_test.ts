@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { ERRNO_TABLE } from "../base/errno.ts";
-import { assemble, BUILT_IN, HEADER, LAYOUT_VERSION, MAGIC } from "./assemble.ts";
+import { assemble } from "./assemble.ts";
+import { BUILT_IN, HEADER, LAYOUT_VERSION, MAGIC } from "./layout.ts";
 import { constant } from "./constants.ts";
 import { type DecodedStep, decodeProgram } from "./decode.ts";
 import { DATA_ADDRESS, DATA_OFFSET, HEADER_SIZE, STEP, stepSize } from "./interpreter.ts";

@@ -163,9 +163,11 @@ export function constant(name: string, arch: Arch): number {
   return typeof value === "number" ? value : value[arch];
 }
 
-/** The bitwise or of constants, as a 64-bit word. */
-export function combine(names: readonly string[], arch: Arch): bigint {
-  return names.reduce((word, name) => word | BigInt(constant(name, arch)), 0n);
+/** The bitwise or of constants. All of them have less than 32 bits. */
+export function combine(names: readonly string[], arch: Arch): number {
+  let word = 0;
+  for (const name of names) word |= constant(name, arch);
+  return word >>> 0;
 }
 
 /** Which constants an argument of flags of a call may hold, by the beginning of their names. */

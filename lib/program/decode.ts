@@ -4,7 +4,7 @@
  * @module
  */
 import { PaddockError } from "../base/errors.ts";
-import { HEADER, type Kind, KINDS, LAYOUT_VERSION, MAGIC } from "./assemble.ts";
+import { HEADER, type Kind, KINDS, LAYOUT_VERSION, MAGIC } from "./layout.ts";
 import { DATA_ADDRESS, DATA_OFFSET, HEADER_SIZE, OPERATION_BIT, STEP, stepSize } from "./interpreter.ts";
 import { type Arch, OPERATIONS } from "./step.ts";
 import { syscallName } from "./syscalls.ts";

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { PaddockError } from "../base/errors.ts";
-import { assemble, HEADER } from "./assemble.ts";
+import { assemble } from "./assemble.ts";
+import { HEADER } from "./layout.ts";
 import { decodeData, decodeProgram } from "./decode.ts";
 import { DATA_ADDRESS, DATA_OFFSET, HEADER_SIZE, STEP, stepSize } from "./interpreter.ts";
 import { exampleAct, examplePlan } from "./plan_example.ts";

@@ -20,6 +20,8 @@ export interface OpenedImage {
   readonly notes: readonly string[];
   /** Where its files can be read now; absent for an archive that was not extracted. */
   readonly files?: string;
+  /** The directories that its files are in, the topmost first; none for an archive that was not extracted. */
+  readonly layers: readonly string[];
   /** True where the container has a directory of its own for what it writes. */
   readonly overlaid: boolean;
   /** The rootfs of a container at that place. */
@@ -53,6 +55,7 @@ function openDirectoryImage(options: RunOptions, facts: Facts): OpenedImage {
     config,
     notes,
     files: path,
+    layers: [path],
     overlaid: options.rwSave !== undefined,
     rootfs: (place) => options.rwSave === undefined ? { kind: "directory", path } : overlay([path], options, place),
   };
@@ -72,6 +75,7 @@ function openHost(options: RunOptions, facts: Facts): OpenedImage {
     config,
     notes,
     files: "/",
+    layers: ["/"],
     overlaid: true,
     rootfs: (place) => ({ ...overlay(["/"], options, place), below: [...new Set(below)] }),
   };
@@ -103,6 +107,7 @@ async function openArchiveImage(options: RunOptions, facts: Facts, mode: OpenMod
     config,
     notes,
     ...(layer.files === undefined ? {} : { files: layer.files }),
+    layers: layer.files === undefined ? [] : layer.lower,
     overlaid: true,
     rootfs: (place) => overlay(layer.lower, options, place),
   };

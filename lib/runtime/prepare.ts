@@ -6,6 +6,8 @@
 import { PaddockError } from "../base/errors.ts";
 import { confinesDevices } from "../cgroup/route.ts";
 import type { Facts } from "../host/facts.ts";
+import { existsInRoot } from "../image/root_files.ts";
+import { openDirectory } from "../kernel/fs.ts";
 import type { Setting } from "../plan/setting.ts";
 import { rootfsPath } from "../plan/rootfs.ts";
 import type { Config } from "../spec/config.ts";
@@ -39,6 +41,7 @@ export function prepareContainer(options: RunOptions, facts: Facts, image: Opene
     ...(image.files === undefined ? {} : { files: image.files }),
   });
   const config = checkConfig(buildConfig(withoutNodes(options, facts), around));
+  const files = etcFiles(options, config);
   const setting: Setting = {
     id: place.id,
     name: place.name,
@@ -46,7 +49,8 @@ export function prepareContainer(options: RunOptions, facts: Facts, image: Opene
     stateDir: place.stateDir,
     stateFiles: ["config.json", "state.json"],
     prepared: place.prepared,
-    files: etcFiles(options, config),
+    files,
+    present: findPresent([...config.mounts.map(({ destination }) => destination), ...Object.keys(files)], image.layers),
     sources: findSources(options),
     ...(options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent }),
     interactive: options.interactive,
@@ -77,6 +81,17 @@ function etcFiles(options: RunOptions, config: Config): Record<string, string> {
   };
   for (const { destination } of config.mounts) delete files[destination];
   return files;
+}
+
+/** Which mount points are there already, as far as they lie in the image and not on another mount. */
+function findPresent(points: readonly string[], layers: readonly string[]): Set<string> {
+  const inImage = points.filter((path) => !points.some((other) => path.startsWith(`${other}/`)));
+  const found = new Set<string>();
+  for (const layer of layers) {
+    using root = openDirectory(layer);
+    for (const path of inImage) if (existsInRoot(root.number, path)) found.add(path);
+  }
+  return found;
 }
 
 /** What the source of each bind mount is: the kernel mounts a directory onto a directory, and all else onto a file. */
