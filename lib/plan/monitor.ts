@@ -70,15 +70,33 @@ export function planLauncher(setting: Setting): Act[] {
         step("prctl", [flags("PR_SET_DUMPABLE"), 0, 0, 0, 0]),
       ],
     },
-    {
-      what: "close inherited descriptors",
-      why: "a descriptor of a host directory would be a way out of the container",
-      shell: [],
-      // Before 5.9 there is no such call; there paddock has marked them all to be closed when it executed the launcher.
-      steps: [step("close_range", [setting.prepared ? LOCK_FD + 1 : LOCK_FD, 0xffffffff, 0], { onNegative: "next" })],
-    },
+    closeDescriptors(setting),
     blockSignals(),
   ];
+}
+
+function closeDescriptors({ prepared }: Setting): Act {
+  const first = prepared ? LOCK_FD + 1 : LOCK_FD;
+  // Before 5.9 there is no such call. There paddock has marked them all to be closed when it executed the launcher; one
+  // that stands alone closes every number that there can be.
+  const RLIMIT_NOFILE = 7;
+  const each = [
+    step("prlimit64", [0, RLIMIT_NOFILE, 0, { region: "action" }]),
+    step("@store", [{ region: "counter" }, first]),
+    step("close", [{ load: "counter" }], { label: "descriptors", onNegative: "next" }),
+    step("@add", [{ load: "counter" }, 1]),
+    step("@store", [{ region: "counter" }, previous()]),
+    step("@sub", [previous(), { load: "action" }], { onNegative: "descriptors" }),
+  ];
+  return {
+    what: "close inherited descriptors",
+    why: "a descriptor of a host directory would be a way out of the container",
+    shell: [],
+    steps: [
+      step("close_range", [first, 0xffffffff, 0], { onNegative: "next", onZero: "end" }),
+      ...(prepared ? [] : each),
+    ],
+  };
 }
 
 /**
