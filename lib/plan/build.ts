@@ -9,6 +9,7 @@ import { viewMounts } from "../cgroup/view.ts";
 import type { Facts } from "../host/facts.ts";
 import type { Act, Plan, Section } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
+import { HOST_CHECK_REGIONS, planHostCheck } from "./host_check.ts";
 import { planIdentity, planLimits, planOomScore } from "./identity.ts";
 import {
   planClone,
@@ -77,6 +78,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
     regions: {
       ...REGIONS,
       ...PATH_REGIONS,
+      ...(setting.finish === undefined ? HOST_CHECK_REGIONS : {}),
       ...(config.process.terminal ? TERMINAL_REGIONS : {}),
       ...(isNew(config, "user") ? USER_NAMESPACE_REGIONS : {}),
       ...cgroup.regions,
@@ -97,6 +99,7 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
     fault: "launcher.fault",
     acts: [
       ...planLauncher(setting),
+      ...(setting.finish === undefined ? planHostCheck(facts, cgroup.paths) : []),
       ...planState(setting),
       ...planDirectories(config, setting),
       ...cgroup.create,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Act, type Arg, type Plan, previous, type Step, step } from "../program/step.ts";
+import { type Act, type Arg, type Plan, previous, type Section, type Step, step } from "../program/step.ts";
 import { RUN_ID_DIGITS } from "./setting.ts";
 
 /**
@@ -20,11 +20,33 @@ export function withRunId(plan: Plan, id: string): Plan {
     shell: [`ID=${id.slice(0, -RUN_ID_DIGITS.length)}$$`],
     steps: [
       step("getpid", []),
-      ...places.map((place, index) => step("@digits", [previous(index + 1), place, RUN_ID_DIGITS.length])),
+      ...writeDigits(places),
     ],
   };
   const [first, ...rest] = plan.sections;
-  return first === undefined ? plan : { ...plan, sections: [{ ...first, acts: [act, ...first.acts] }, ...rest] };
+  if (first === undefined) return plan;
+  const whats = [...new Set(plan.sections.flatMap(({ acts }) => acts.map(({ what }) => what)))];
+  const sections = [{ ...first, acts: [act, ...first.acts] }, ...rest];
+  return { ...plan, sections: sections.map((section) => numberReport(section, whats, id)) };
+}
+
+/**
+ * What steps do is only read when one has failed: the numbers in there are filled in then, in the act that begins at
+ * `leftovers`, behind the step which sees that there was a failure.
+ */
+function numberReport(section: Section, whats: readonly string[], id: string): Section {
+  const acts = section.acts.map((act): Act => {
+    const [first, ...others] = act.steps;
+    if (first?.label !== "leftovers") return act;
+    const digits = writeDigits(whats.flatMap((what) => findPlaces(what, id)));
+    return { ...act, steps: [first, step("getpid", []), ...digits, ...others] };
+  });
+  return { ...section, acts };
+}
+
+/** Right behind the step that gave the number. */
+function writeDigits(places: readonly Arg[]): Step[] {
+  return places.map((place, index) => step("@digits", [previous(index + 1), place, RUN_ID_DIGITS.length]));
 }
 
 function findTexts(plan: Plan): Set<string> {

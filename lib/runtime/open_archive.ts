@@ -4,6 +4,7 @@
  * @module
  */
 import type { RunOptions } from "../spec/run_options.ts";
+import { openArchive } from "../image/source.ts";
 import { LayerStore, type StoredLayer } from "../image/store.ts";
 import type { Voice } from "./voice.ts";
 
@@ -27,7 +28,7 @@ export interface ArchiveLayer {
 export async function openArchiveLayer(options: RunOptions, mode: OpenMode, voice: Voice): Promise<ArchiveLayer> {
   if (mode === "look") return await lookForLayer(options);
   const layer = await importArchive(options.image, options.dataRoot, voice);
-  return { lower: [...(layer.init === undefined ? [] : [layer.init]), layer.rootfs], files: layer.rootfs };
+  return layerOf(layer);
 }
 
 /**
@@ -48,9 +49,14 @@ export async function importArchive(source: string, dataRoot: string, voice: Voi
   }
 }
 
+/** What is in the store already is shown as it is there; else the layer is named as it would be. */
 async function lookForLayer(options: RunOptions): Promise<ArchiveLayer> {
-  const { openArchive } = await import("../image/source.ts");
-  // For its errors alone: what `run` could not open, `explain` must not explain.
-  openArchive(options.image)[Symbol.dispose]();
+  const layer = options.image === "-" ? undefined : await LayerStore.peek(options.dataRoot, options.image);
+  if (layer !== undefined) return layerOf(layer);
+  if (options.image !== "-") openArchive(options.image)[Symbol.dispose]();
   return { lower: [`${options.dataRoot}/layers/sha256/DIGEST/rootfs`] };
+}
+
+function layerOf({ init, rootfs }: StoredLayer): ArchiveLayer {
+  return { lower: [...(init === undefined ? [] : [init]), rootfs], files: rootfs };
 }
