@@ -25,6 +25,7 @@ import { quickGc } from "./gc.ts";
 import { type OpenedImage, openImage } from "./open_image.ts";
 import type { Place } from "./place.ts";
 import { prepareContainer } from "./prepare.ts";
+import { relabelVolumes } from "./relabel.ts";
 import type { Voice } from "./voice.ts";
 
 /**
@@ -58,6 +59,7 @@ export function requireRoot(facts: Facts): void {
 function start(options: RunOptions, facts: Facts, image: OpenedImage, owned: OwnedContainer): never {
   const place = choosePlace(options, image, owned);
   const { config, setting } = prepareContainer(options, facts, image, place);
+  relabelVolumes(options);
   const plan = planContainer(config, facts, setting);
   const record: ContainerRecord = {
     id: owned.id,
