@@ -5,9 +5,8 @@
  * @module
  */
 import { existsSync } from "@std/fs";
-import { basename, dirname, join } from "@std/path";
-import { encodeText } from "../../lib/base/byte_string.ts";
-import { TarWriter } from "../../lib/image/tar_writer.ts";
+import { dirname, join } from "@std/path";
+import { TarStream, type TarStreamInput } from "@std/tar";
 
 /** What the acts call inside. */
 const COMMANDS = ["cat", "hostname", "id", "ls", "ps", "sh", "sleep", "tail"];
@@ -36,7 +35,8 @@ export async function writeRootfs(output: string): Promise<void> {
   addText(files, "/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
   addText(files, "/etc/group", "root:x:0:\n");
   addText(files, "/etc/os-release", 'ID=demo\nPRETTY_NAME="a few programs of this host"\n');
-  const packed = new Blob(writeTar([...files.values()])).stream().pipeThrough(new CompressionStream("gzip"));
+  const entries = ReadableStream.from(listEntries([...files.values()]));
+  const packed = entries.pipeThrough(new TarStream()).pipeThrough(new CompressionStream("gzip"));
   await Deno.writeFile(output, packed);
 }
 
@@ -91,20 +91,22 @@ function addText(files: Map<string, File>, path: string, text: string, mode = 0o
 }
 
 /** The directories that the files lie in, and those that a root filesystem has for mounts; then the files. */
-function writeTar(files: readonly File[]): Uint8Array<ArrayBuffer>[] {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  const tar = new TarWriter((bytes) => chunks.push(bytes.slice()));
-  const common = { uid: 0, gid: 0, mtimeSec: 0, mtimeNsec: 0, linkPath: "", devMajor: 0, devMinor: 0, xattrs: [] };
+function listEntries(files: readonly File[]): TarStreamInput[] {
   const directories = new Set(["/dev", "/proc", "/root", "/sys", "/tmp"]);
   for (const { path } of files) for (let at = dirname(path); at !== "/"; at = dirname(at)) directories.add(at);
-  for (const path of [...directories].sort()) {
-    const mode = path === "/tmp" ? 0o1777 : 0o755;
-    tar.entry({ ...common, path: encodeText(`${path.slice(1)}/`), type: "directory", mode, size: 0 });
-  }
-  for (const { path, mode, bytes } of [...files].sort((a, b) => basename(a.path) < basename(b.path) ? -1 : 1)) {
-    tar.entry({ ...common, path: encodeText(path.slice(1)), type: "file", mode, size: bytes.length });
-    tar.data(bytes);
-  }
-  tar.finish();
-  return chunks;
+  // As `docker export` writes names: from the root, without the first slash.
+  return [
+    ...[...directories].sort().map((path): TarStreamInput => ({
+      type: "directory",
+      path: path.slice(1),
+      options: { mode: path === "/tmp" ? 0o1777 : 0o755 },
+    })),
+    ...files.map(({ path, mode, bytes }): TarStreamInput => ({
+      type: "file",
+      path: path.slice(1),
+      size: bytes.length,
+      readable: ReadableStream.from([bytes]),
+      options: { mode },
+    })),
+  ];
 }
