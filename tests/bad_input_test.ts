@@ -87,9 +87,9 @@ test("a gzip file with a wrong sum, and damaged data", async (box) => {
 
 test("a tar header with a wrong sum in the middle", async (box) => {
   const bytes = Deno.readFileSync((await busybox()).tar);
-  const text = new TextDecoder("latin1").decode(bytes);
-  const at = text.indexOf("etc/passwd\0");
-  assertNotEquals(at, -1);
+  const name = new TextEncoder().encode("etc/passwd\0");
+  let at = 0;
+  while (!name.every((byte, index) => bytes[at + index] === byte)) at += 512;
   bytes[at + 1] = 0x78;
   await expectBadArchive(box, box.file("header.tar", bytes), /header\.tar".*(sum|damaged)/);
 });
@@ -260,7 +260,7 @@ test("an unknown verb, a flag before it, and no words at all", async (box) => {
   expectError(await box.paddock.run(["rm", "nosuch"]), /nosuch/);
   expectError(await box.paddock.run(["export", "nosuch"]), /nosuch/);
   expectError(await box.paddock.run(["compile", box.rootfs, "true"]), /--output/);
-  expectError(await box.paddock.run(["inspect-program", box.file("x", "no program")]), /x/);
+  expectError(await box.paddock.run(["inspect-program", box.file("no-program", "text")]), /no-program/);
 });
 
 // Users and filesystems

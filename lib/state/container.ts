@@ -124,7 +124,8 @@ export function seeContainer(roots: Roots, id: string): SeenContainer | undefine
   const locked = isLocked(directory);
   const record = readRecord(directory) ?? readKeptRecord(roots.dataRoot, id);
   if (record === undefined && !locked && !isThere(directory)) return undefined;
-  return { id, directory, status: deriveStatus(locked, record), record, pid: locked ? readPid(directory) : undefined };
+  const pid = locked ? readPid(directory) : undefined;
+  return { id, directory, status: deriveStatus(locked, record, pid), record, pid };
 }
 
 /**

@@ -15,8 +15,9 @@ import type { ContainerRecord } from "./record.ts";
 export type Status = "creating" | "running" | "stopped" | "dead";
 
 /** Derives the state from facts that cannot be stale: a lock dies with its holder. */
-export function deriveStatus(locked: boolean, record: ContainerRecord | undefined): Status {
-  if (locked) return record === undefined ? "creating" : "running";
+export function deriveStatus(locked: boolean, record: ContainerRecord | undefined, pid?: number): Status {
+  // A compiled launcher writes no record: its process is there.
+  if (locked) return record === undefined && pid === undefined ? "creating" : "running";
   return record?.exit === undefined ? "dead" : "stopped";
 }
 
