@@ -6,7 +6,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { planReport } from "../lib/plan/monitor.ts";
 import { RUN_ID_DIGITS } from "../lib/plan/setting.ts";
-import { assemble, BUILT_IN } from "../lib/program/assemble.ts";
+import { assemble } from "../lib/program/assemble.ts";
+import { BUILT_IN } from "../lib/program/layout.ts";
 import { decodeData, decodeProgram, type Program } from "../lib/program/decode.ts";
 import { CODE_OFFSET, interpreterCode, LISTING, TEXT_ADDRESS } from "../lib/program/interpreter.ts";
 import { exampleAct, examplePlan } from "../lib/program/plan_example.ts";

@@ -63,6 +63,7 @@ export function exampleSetting(overrides: Partial<Setting> = {}): Setting {
     prepared: true,
     files: {},
     sources: {},
+    present: new Set(),
     interactive: false,
     init: false,
     finish: { argv: ["/usr/bin/paddock", "finish", "web"], env: [] },

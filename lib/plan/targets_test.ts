@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { exampleFacts } from "../host/facts_example.ts";
 import { formatStep } from "../program/format.ts";
 import type { Step } from "../program/step.ts";
-import { openTarget, splitPath, type TargetOptions } from "./targets.ts";
+import { openLoaded, openTarget, splitPath, type TargetOptions } from "./targets.ts";
 
 const modern = exampleFacts();
 const old = exampleFacts({ has: { openat2: false } });
@@ -128,6 +128,23 @@ Deno.test("openTarget without openat2 makes what is missing as it goes", () => {
     "dup3(<2 back>, 100, O_CLOEXEC)",
     "close(<3 back>)",
   ]);
+});
+
+Deno.test("openTarget makes nothing where the path was seen to be there", () => {
+  const present = new Set(["/dev"]);
+  for (const [facts, count] of [[modern, 3], [old, 5]] as const) {
+    const steps = openTarget("/dev", facts, { key: "k", kind: "directory", present });
+    assertEquals(steps.length, count);
+    assertEquals(steps.some(({ call }) => call === "mkdirat"), false);
+  }
+  assert(openTarget("/dev/x", modern, { key: "k", kind: "file", present }).some(({ call }) => call === "mknodat"));
+});
+
+Deno.test("openLoaded looks up the path that a step gives, inside the rootfs as well", () => {
+  const steps = openLoaded("loop", "next");
+  assertEquals(steps.map(formatStep)[0], "openat2(<root>, <loop>, {24 bytes}, 24)");
+  assertEquals(howOf(steps), [[["O_PATH", "O_CLOEXEC"], ["RESOLVE_IN_ROOT", "RESOLVE_NO_MAGICLINKS"]]]);
+  assertEquals([steps[0]?.onNegative, openLoaded("loop")[0]?.onNegative], ["next", undefined]);
 });
 
 /** What each `previous` of a walk means, by doing the walk: descriptors are named after their paths. */

@@ -126,11 +126,12 @@ Deno.test("assemble gives each section its own fault handler", () => {
   assertEquals(steps[2]!.targets[0], 3);
 });
 
-Deno.test("assemble keeps equal texts and equal structs once, and offsets into a text count in bytes", () => {
+Deno.test("assemble keeps equal texts and a struct that is used twice once, and offsets into a text count in bytes", () => {
   const block = (value: number) => ({ block: { size: 8, fields: [{ at: 0, size: 4, value }] } as const });
+  const [one, two] = [block(1), block(2)];
   const steps = compile([
     step("chdir", [text("/dürr"), { text: "/dürr", offset: 4 }, text("/other")]),
-    step("chdir", [text("/dürr"), block(1), block(1), block(2)]),
+    step("chdir", [text("/dürr"), one, one, two]),
   ]);
   assertEquals(steps[0]!.args[0]!.value, steps[1]!.args[0]!.value);
   assertEquals(steps[0]!.args[1]!.value, steps[0]!.args[0]!.value + 4n);
@@ -288,5 +289,28 @@ Deno.test("assemble gives the address of a step, as @origin does", () => {
   for (const arch of ARCHES) {
     const steps = compile([step("getpid", []), step("@sub", [{ step: "here" }, 0], { label: "here" })], { arch });
     assertEquals(steps[1]!.args[0]!.value, BigInt(DATA_ADDRESS + HEADER_SIZE + stepSize(0)));
+  }
+});
+
+Deno.test("assemble writes numbers of any size and sign as 64 bits", () => {
+  const values = [
+    0,
+    1,
+    -1,
+    -4095,
+    2 ** 31,
+    -(2 ** 31),
+    2 ** 32,
+    2 ** 53 - 1,
+    -(2 ** 53) + 1,
+    2n ** 63n - 1n,
+    -(2n ** 63n),
+  ];
+  for (const value of values) {
+    assertEquals(compile([step("getpid", [value])])[0]!.args[0]!.value, BigInt(value), String(value));
+    const block = { size: 8, fields: [{ at: 0, size: 8, value }] } as const;
+    const data = dataOf([exampleAct("act", step("getpid", [{ block }]))]);
+    const at = Number(data.getBigUint64(HEADER_SIZE + STEP.args, true)) - DATA_ADDRESS;
+    assertEquals(data.getBigInt64(at, true), BigInt(value), String(value));
   }
 });

@@ -18,9 +18,9 @@ Deno.test("constant refuses a name that is not known", () => {
 });
 
 Deno.test("combine is the bitwise or, beyond 31 bits as well", () => {
-  assertEquals(combine([], "x86_64"), 0n);
-  assertEquals(combine(["MS_BIND", "MS_REC", "MS_BIND"], "x86_64"), 0x5000n);
-  assertEquals(combine(["TIOCGPTN"], "x86_64"), 0x80045430n);
+  assertEquals(combine([], "x86_64"), 0);
+  assertEquals(combine(["MS_BIND", "MS_REC", "MS_BIND"], "x86_64"), 0x5000);
+  assertEquals(combine(["TIOCGPTN"], "x86_64"), 0x80045430);
 });
 
 Deno.test("constantNames names an argument of a call, and only what belongs to that call", () => {
