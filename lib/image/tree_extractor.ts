@@ -18,6 +18,7 @@ import { AT, check, E, encodeDevice, encodeTimes, O, procPath, S, statAt, statFd
 import { tryOpenInRoot } from "../kernel/in_root.ts";
 import { KernelError } from "../kernel/syscall.ts";
 import { checkLimit, DEFAULT_LIMITS, type ExtractLimits } from "./extract_limits.ts";
+import { LinkGuard } from "./link_guard.ts";
 import { ParentCache } from "./parent_cache.ts";
 import type { TarEntry, TarSink } from "./tar_entry.ts";
 
@@ -43,6 +44,7 @@ export class TreeExtractor implements TarSink, Disposable {
   readonly #root: number;
   readonly #limits: ExtractLimits;
   readonly #parents: ParentCache;
+  readonly #links = new LinkGuard();
   readonly #directories = new Map<ByteString, DirectoryTimes>();
   readonly #times = new Uint8Array(32);
   #entry: TarEntry | undefined;
@@ -71,11 +73,23 @@ export class TreeExtractor implements TarSink, Disposable {
     this.#entry = entry;
     this.#parents.settle();
     const parts = splitPath(entry.path, entry.path, this.#limits);
+    this.#guard(entry, parts);
     try {
       this.#make(entry, parts);
     } catch (error) {
       throw explain(error, entry.path);
     }
+  }
+
+  /** Refuses what goes through a link that leads out, and remembers the links there are. */
+  #guard(entry: TarEntry, parts: readonly ByteString[]): void {
+    const target = entry.type === "hardlink" ? splitPath(entry.linkPath, entry.path, this.#limits) : [];
+    for (const path of [parts, target]) {
+      const link = this.#links.find(path);
+      if (link !== undefined) throw refusal(entry.path, `goes through the link ${quoteName(link)}, which leads out`);
+    }
+    if (entry.type === "symlink") this.#links.add(parts, entry.linkPath);
+    else this.#links.remove(parts);
   }
 
   data(bytes: Uint8Array<ArrayBuffer>, offset: number): void {
@@ -306,12 +320,15 @@ export class TreeExtractor implements TarSink, Disposable {
 }
 
 /**
- * The components of an entry's path. A leading "/" and "." are dropped, as tar does.
+ * The components of an entry's path; "." is dropped.
  *
- * @throws PaddockError for "..", a NUL, and what is beyond the limits.
+ * @throws PaddockError for an absolute path, "..", a NUL, and what is beyond the limits.
  */
 export function splitPath(path: ByteString, entry: ByteString, limits: ExtractLimits): ByteString[] {
   if (path.includes("\0")) throw refusal(entry, "has a NUL byte in its name");
+  if (path.startsWith("/")) {
+    throw refusal(entry, path === entry ? "has an absolute name" : `is a link that leads out: ${quoteName(path)}`);
+  }
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");
   if (parts.includes("..")) {
     throw refusal(entry, path === entry ? 'leads out through ".."' : `is a link that leads out: ${quoteName(path)}`);

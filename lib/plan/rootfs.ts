@@ -273,12 +273,16 @@ export function planPivot(config: Config): Act[] {
     why: "unlike chroot there is no way back: the host's root is unmounted from this namespace",
     shell: ['cd "$ROOT" && pivot_root . . && umount -l . && cd /'],
     steps: [
+      step("openat", [AT_FDCWD, text("/"), flags("O_PATH", "O_DIRECTORY", "O_CLOEXEC")], { label: "oldRoot" }),
       step("fchdir", [result(ROOT)]),
       step("pivot_root", [text("."), text(".")]),
-      // The old root now lies over the new one. Where it is shared with the host, the unmount must not reach it.
+      // The old root now lies over the new one. Where it is shared with the host, an unmount would reach the host's own
+      // mounts: it is made to follow and not to lead first. By its descriptor, for "." would be the new root here.
+      step("fchdir", [result("oldRoot")]),
       step("mount", [0, text("."), 0, flags("MS_SLAVE", "MS_REC"), 0]),
       step("umount2", [text("."), flags("MNT_DETACH")]),
       step("chdir", [text("/")]),
+      step("close", [result("oldRoot")]),
     ],
   }];
   if (config.root.readonly) acts.push(readOnlyRoot());

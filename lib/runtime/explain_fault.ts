@@ -55,7 +55,7 @@ const HINTS: readonly Hint[] = [
     hint: "what is mounted was there when paddock looked, and is gone: see whether something removes it",
   },
   {
-    fits: (fault, code) => isMount(fault) && code === "ENOTDIR",
+    fits: (fault, code) => isMount(fault) && (code === "ENOTDIR" || (fault.call === "move_mount" && code === "EINVAL")),
     hint: "a directory can be mounted only on a directory, and a file only on a file",
   },
   {

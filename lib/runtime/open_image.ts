@@ -6,6 +6,7 @@
 import { PaddockError } from "../base/errors.ts";
 import type { Facts, MountFact } from "../host/facts.ts";
 import { findImageConfig } from "../image/find_config.ts";
+import { isThere } from "../kernel/syscall.ts";
 import type { OverlayRootfs, RootfsSource } from "../plan/setting.ts";
 import type { ImageConfig } from "../spec/image_config.ts";
 import type { RunOptions } from "../spec/run_options.ts";
@@ -49,6 +50,7 @@ function isDirectory(path: string): boolean {
 
 function openDirectoryImage(options: RunOptions, facts: Facts): OpenedImage {
   const path = Deno.realPathSync(options.image);
+  refuseLayout(path);
   const { config, notes } = findImageConfig({ ...configFile(options), rootfs: path });
   if (options.rwSave !== undefined) requireOverlay(facts);
   return {
@@ -59,6 +61,19 @@ function openDirectoryImage(options: RunOptions, facts: Facts): OpenedImage {
     overlaid: options.rwSave !== undefined,
     rootfs: (place) => options.rwSave === undefined ? { kind: "directory", path } : overlay([path], options, place),
   };
+}
+
+/** An image layout is a directory too, but of blobs. */
+function refuseLayout(path: string): void {
+  const kind = isThere(`${path}/oci-layout`) && isThere(`${path}/index.json`)
+    ? "an OCI image layout"
+    : isThere(`${path}/manifest.json`) && isThere(`${path}/repositories`)
+    ? "an unpacked `docker save` archive"
+    : undefined;
+  if (kind === undefined || isThere(`${path}/bin`) || isThere(`${path}/usr`)) return;
+  throw new PaddockError(`${path} is ${kind}, not a root filesystem`, {
+    hint: "make a root filesystem of it: umoci unpack, or docker load, docker create and docker export",
+  });
 }
 
 /**

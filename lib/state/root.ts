@@ -29,7 +29,7 @@ export const DEFAULT_ROOTS: Roots = { root: "/run/paddock", dataRoot: "/var/lib/
 export function ensurePrivateDirectory(path: string): boolean {
   const seen = inspect(path);
   if (seen === undefined) {
-    Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectories(path);
     return true;
   }
   const fault = findFault(seen, syscall("geteuid"));
@@ -37,6 +37,17 @@ export function ensurePrivateDirectory(path: string): boolean {
   throw new PaddockError(`will not keep state in ${path}: ${fault}`, {
     hint: `remove it, or choose another directory with --root; it must belong to root and be writable by root alone`,
   });
+}
+
+function makeDirectories(path: string): void {
+  try {
+    Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new PaddockError(`cannot make ${path}: ${(cause as Error).message.replace(/: mkdir .*/, "")}`, {
+      hint: "choose a writable place with --root and --data-root",
+      cause,
+    });
+  }
 }
 
 /** Why an existing directory is not to be trusted with state; `undefined` where it is, or where there is none. */
