@@ -55,7 +55,9 @@ export function checkImports(files: readonly SourceFile[]): string[] {
   return [
     ...read.flatMap((file) => file.imports.flatMap((used) => checkImport(file.path, used))),
     ...files.flatMap(checkGlobals),
-    ...findCycle(new Map(read.map((file) => [file.path, file.imports.map((used) => used.path)]))),
+    ...findCycle(
+      new Map(read.map((file) => [file.path, file.imports.filter((used) => !used.late).map((used) => used.path)])),
+    ),
   ];
 }
 
@@ -137,7 +139,7 @@ function checkGlobals({ path, text }: SourceFile): string[] {
   return faults;
 }
 
-/** The first cycle between files, if there is one. */
+/** The first cycle between files, if there is one. What is imported late, when a verb is called, closes none. */
 function findCycle(graph: ReadonlyMap<string, readonly string[]>): string[] {
   const done = new Set<string>();
   const visit = (path: string, above: readonly string[]): string[] => {

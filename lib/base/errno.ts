@@ -138,27 +138,29 @@ export const ERRNO_TABLE: readonly (readonly [number, string, string])[] = [
   [132, "ERFKILL", "operation not possible due to RF-kill"],
 ];
 
-const byNumber = new Map(ERRNO_TABLE.map(([number, name, meaning]) => [number, { name, meaning }]));
-const byName = new Map(ERRNO_TABLE.map(([number, name]) => [name, number]));
-
 /** The name of an error number: 2 gives "ENOENT"; one that is not known gives "errno 999". */
 export function errnoName(errno: number): string {
-  return byNumber.get(errno)?.name ?? `errno ${errno}`;
+  return findRow(errno)?.[1] ?? `errno ${errno}`;
 }
 
 /** What an error number means: 2 gives "no such file or directory". */
 export function errnoMeaning(errno: number): string {
-  return byNumber.get(errno)?.meaning ?? "unknown error";
+  return findRow(errno)?.[2] ?? "unknown error";
 }
 
 /** The number of an error name: "ENOENT" gives 2; throws RangeError for a name that is not known. */
 export function errnoNumber(name: string): number {
-  const number = byName.get(name);
-  if (number === undefined) throw new RangeError(`errno: no error is called "${name}"`);
-  return number;
+  const row = ERRNO_TABLE.find(([, known]) => known === name);
+  if (row === undefined) throw new RangeError(`errno: no error is called "${name}"`);
+  return row[0];
 }
 
 /** Name and meaning as they stand in an error line: "ENOENT: no such file or directory". */
 export function describeErrno(errno: number): string {
   return `${errnoName(errno)}: ${errnoMeaning(errno)}`;
+}
+
+/** A search, and no index: errors are rare, and an index would be made at every start. */
+function findRow(errno: number): typeof ERRNO_TABLE[number] | undefined {
+  return ERRNO_TABLE.find(([number]) => number === errno);
 }

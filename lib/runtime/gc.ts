@@ -8,7 +8,6 @@
  */
 import type { Facts } from "../host/facts.ts";
 import { probeHost } from "../host/probe.ts";
-import { LayerStore } from "../image/store.ts";
 import {
   adoptContainer,
   listContainers,
@@ -63,7 +62,7 @@ export async function collectGarbage(roots: Roots, { dryRun = false, facts }: Gc
       ...await collectContainers(roots, dryRun),
       ...await collectData(roots, dryRun),
       ...await collectCgroups(roots, facts ?? probeHost(), dryRun),
-      ...collectImports(roots, dryRun),
+      ...await collectImports(roots, dryRun),
     ],
   };
 }
@@ -139,9 +138,10 @@ function collectCgroups(roots: Roots, facts: Facts, dryRun: boolean): Promise<Le
 }
 
 /** What imports of images left that did not come to their end. */
-function collectImports({ dataRoot }: Roots, dryRun: boolean): Leftover[] {
+async function collectImports({ dataRoot }: Roots, dryRun: boolean): Promise<Leftover[]> {
   // Opening the store would make it.
   if (!isThere(`${dataRoot}/layers/tmp`)) return [];
+  const { LayerStore } = await import("../image/store.ts");
   using store = LayerStore.open(dataRoot);
   const names = store.listLeftovers();
   const problems: Problem[] = [];
