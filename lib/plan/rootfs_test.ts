@@ -136,11 +136,14 @@ Deno.test("planRemoval removes nothing of what is kept, and nothing of the user'
 
 Deno.test("planPivot leaves no way back to the host's root", () => {
   assertEquals(writeSteps(planPivot(exampleConfig())), [
+    'openat(-100, "/", O_PATH|O_DIRECTORY|O_CLOEXEC)',
     "fchdir(<root>)",
     'pivot_root(".", ".")',
+    "fchdir(<oldRoot>)",
     'mount(0, ".", 0, MS_SLAVE|MS_REC, 0)',
     'umount2(".", MNT_DETACH)',
     'chdir("/")',
+    "close(<oldRoot>)",
   ]);
 });
 

@@ -4,16 +4,21 @@
  *
  * @module
  */
-import { type Act, type Arg, type Plan, previous, type Section, type Step, step } from "../program/step.ts";
+import { type Act, type Arg, type Block, type Plan, previous, type Section, type Step, step } from "../program/step.ts";
 import { RUN_ID_DIGITS } from "./setting.ts";
 
 /**
- * The plan with an act before all others which writes the process id into every text that holds `id`.
+ * The plan with an act before all others which writes the process id into every text that holds `id`, and into the bytes
+ * of structs, where a program of its own may have it.
  *
  * @param id ends in `RUN_ID_DIGITS`.
  */
 export function withRunId(plan: Plan, id: string): Plan {
-  const places = [...findTexts(plan)].flatMap((value) => findPlaces(value, id));
+  const { texts, blocks } = findMemory(plan);
+  const places = [
+    ...[...texts].flatMap((value) => findInText(value, id)),
+    ...[...blocks].flatMap((block) => findInBlock(block, id)),
+  ];
   const act: Act = {
     what: "number this run",
     why: "the same launcher may run many times at once: its process id tells the runs apart",
@@ -38,7 +43,7 @@ function numberReport(section: Section, whats: readonly string[], id: string): S
   const acts = section.acts.map((act): Act => {
     const [first, ...others] = act.steps;
     if (first?.label !== "leftovers") return act;
-    const digits = writeDigits(whats.flatMap((what) => findPlaces(what, id)));
+    const digits = writeDigits(whats.flatMap((what) => findInText(what, id)));
     return { ...act, steps: [first, step("getpid", []), ...digits, ...others] };
   });
   return { ...section, acts };
@@ -49,26 +54,50 @@ function writeDigits(places: readonly Arg[]): Step[] {
   return places.map((place, index) => step("@digits", [previous(index + 1), place, RUN_ID_DIGITS.length]));
 }
 
-function findTexts(plan: Plan): Set<string> {
-  const texts = new Set<string>();
-  const steps: Step[] = plan.sections.flatMap(({ acts }) => acts.flatMap((act) => act.steps));
-  for (const { args } of steps) args.forEach((arg) => collect(arg, texts));
-  return texts;
+/** What of a plan lies in memory: each text once, each struct once. */
+interface Memory {
+  readonly texts: Set<string>;
+  readonly blocks: Set<Block>;
 }
 
-function collect(arg: Arg, texts: Set<string>): void {
-  if (typeof arg !== "object") return;
-  if ("text" in arg) texts.add(arg.text);
-  if (!("block" in arg)) return;
-  for (const field of arg.block.fields) if ("value" in field) collect(field.value, texts);
-}
-
-/** Where in a text the digits begin, in bytes. */
-function findPlaces(value: string, id: string): Arg[] {
-  const places: Arg[] = [];
-  const digitsAt = id.length - RUN_ID_DIGITS.length;
-  for (let at = value.indexOf(id); at !== -1; at = value.indexOf(id, at + id.length)) {
-    places.push({ text: value, offset: new TextEncoder().encode(value.slice(0, at + digitsAt)).length });
+function findMemory(plan: Plan): Memory {
+  const memory: Memory = { texts: new Set(), blocks: new Set() };
+  for (const { acts } of plan.sections) {
+    for (const { steps } of acts) for (const { args } of steps) args.forEach((arg) => collect(arg, memory));
   }
-  return places;
+  return memory;
+}
+
+function collect(arg: Arg, memory: Memory): void {
+  if (typeof arg !== "object") return;
+  if ("text" in arg) memory.texts.add(arg.text);
+  if (!("block" in arg) || memory.blocks.has(arg.block)) return;
+  memory.blocks.add(arg.block);
+  for (const field of arg.block.fields) if ("value" in field) collect(field.value, memory);
+}
+
+function findInText(value: string, id: string): Arg[] {
+  return value.includes(id) ? findOffsets(encode(value), id).map((offset) => ({ text: value, offset })) : [];
+}
+
+function findInBlock(block: Block, id: string): Arg[] {
+  return block.fields.flatMap((field) =>
+    "bytes" in field ? findOffsets(field.bytes, id).map((at) => ({ block, offset: field.at + at })) : []
+  );
+}
+
+/** Where in these bytes the digits begin, each time that the id is there. */
+function findOffsets(bytes: Uint8Array, id: string): number[] {
+  const wanted = encode(id);
+  const offsets: number[] = [];
+  for (let at = bytes.indexOf(wanted[0]!); at !== -1; at = bytes.indexOf(wanted[0]!, at + 1)) {
+    if (wanted.every((byte, index) => bytes[at + index] === byte)) {
+      offsets.push(at + wanted.length - RUN_ID_DIGITS.length);
+    }
+  }
+  return offsets;
+}
+
+function encode(value: string): Uint8Array {
+  return new TextEncoder().encode(value);
 }

@@ -35,3 +35,14 @@ Deno.test("withRunId leaves a plan without sections alone", () => {
   const plan = { ...examplePlan([]), sections: [] };
   assertEquals(withRunId(plan, ID), plan);
 });
+
+Deno.test("withRunId finds the id in the bytes of a struct: the program of an init has it in its environment", () => {
+  const bytes = new TextEncoder().encode(`...HOSTNAME=${ID}\0${ID}`);
+  const block = { size: 100, fields: [{ at: 8, bytes }] };
+  const plan = withRunId(examplePlan([exampleAct("a", step("write", [1, { block }, 100]))]), ID);
+  const [, ...digits] = plan.sections[0]!.acts[0]!.steps;
+  assertEquals(digits.map(({ args }) => args), [
+    [{ previous: 1 }, { block, offset: 24 }, 7],
+    [{ previous: 2 }, { block, offset: 36 }, 7],
+  ]);
+});

@@ -168,6 +168,12 @@ Deno.test("assemble fills a struct with numbers, bytes, flags and addresses, lit
   assertEquals(bytes.slice(40), [7, 8, 9, 0, 0, 0, 0, 0]);
 });
 
+Deno.test("assemble gives a place inside a struct by its offset", () => {
+  const block = { size: 16, fields: [] };
+  const [{ args } = { args: [] }] = compile([step("getpid", [{ block }, { block, offset: 12 }])]);
+  assertEquals(args[1]!.value - args[0]!.value, 12n);
+});
+
 Deno.test("assemble aligns structs and regions to 8 bytes", () => {
   const steps = compile([
     step("getpid", [text("a"), { block: { size: 1, fields: [] } }, { block: { size: 3, fields: [] } }, {

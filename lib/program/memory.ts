@@ -89,7 +89,7 @@ export class Memory {
     if (typeof arg !== "object") return arg;
     if ("text" in arg) return DATA_ADDRESS + this.#intern(arg.text) + (arg.offset ?? 0);
     if ("flags" in arg) return combine(arg.flags, this.arch);
-    if ("block" in arg) return DATA_ADDRESS + this.#placeBlock(arg.block);
+    if ("block" in arg) return DATA_ADDRESS + this.#placeBlock(arg.block) + (arg.offset ?? 0);
     return this.regionAddress(arg.region, arg.offset);
   }
 

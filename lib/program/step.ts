@@ -18,7 +18,7 @@ export type Arch = "x86_64" | "aarch64";
  * - a number: itself (negative numbers are sign-extended to 64 bits);
  * - `flags`: the bitwise or of kernel constants by name (they differ between architectures);
  * - `text`: the address of a NUL-terminated string; equal texts share one address; `offset` bytes into it;
- * - `block`: the address of an anonymous struct;
+ * - `block`: the address of an anonymous struct, `offset` bytes into it;
  * - `region`: the address of a named region of the plan, `offset` bytes into it;
  * - `step`: the address of the step of that label;
  * - `load`: the 64-bit value found in a named region, `offset` bytes into it;
@@ -30,7 +30,7 @@ export type Arg =
   | bigint
   | { readonly flags: readonly string[] }
   | { readonly text: string; readonly offset?: number }
-  | { readonly block: Block }
+  | { readonly block: Block; readonly offset?: number }
   | { readonly region: string; readonly offset?: number }
   | { readonly step: string }
   | { readonly load: string; readonly offset?: number }
