@@ -401,10 +401,26 @@ test("--time-offset moves the clocks of a time namespace of its own", async (box
   assertNotEquals(link, Deno.readLinkSync("/proc/self/ns/time"));
 });
 
-test("--userns maps root to an id of the host without rights", async (box) => {
-  const text = await box.out("id -u; cat /proc/self/uid_map; touch /tmp/made", ["--userns", "100000:100000:65536"]);
-  assertMatch(text, /^0\n\s+0\s+100000\s+65536\n$/);
-  assertEquals(Deno.statSync(`${box.rootfs}/tmp/made`).uid, 100000);
+test("--userns maps root to an id of the host without rights there", async (box) => {
+  const flags = ["--userns", "100000:100000:65536"];
+  assertMatch(await box.out("id -u; cat /proc/self/uid_map", flags), /^0\n\s+0\s+100000\s+65536\n$/);
+  // The image is its own, as root's is; a directory of the host's root is not.
+  assertEquals(
+    await box.out("touch /tmp/made; chown 1000 /tmp/made; stat -c %u /tmp/made /bin/busybox", flags),
+    "1000\n0\n",
+  );
+  const source = box.directory("source");
+  for (let path = source; path !== "/var/tmp"; path = path.slice(0, path.lastIndexOf("/"))) Deno.chmodSync(path, 0o755);
+  const mounted = await box.sh("stat -c %u /data; touch /data/x", [...flags, "-v", `${source}:/data`]);
+  assertEquals([mounted.code, mounted.stdout], [1, "65534\n"], mounted.stderr);
+  assertMatch(mounted.stderr, /Permission denied/);
+  const child = box.paddock.start(["run", ...flags, box.rootfs, "sh", "-c", "echo; exec sleep 60"]);
+  await child.stdout.getReader().read();
+  const [pid] = await waitFor("its process", () => listChildren(child.pid).length > 0 && listChildren(child.pid));
+  assertMatch(Deno.readTextFileSync(`/proc/${pid}/status`), /^Uid:\s100000\s100000\s100000\s100000$/m);
+  child.kill("SIGKILL");
+  await child.status;
+  await Promise.all([child.stdin.close(), child.stderr.cancel()]);
 });
 
 // Capabilities
@@ -440,9 +456,8 @@ test("--security-opt no-new-privileges is set, and not without it", async (box) 
 });
 
 test("--privileged has the host's devices, and nothing is masked", async (box) => {
-  const inside = await box.out("ls /dev; [ -s /proc/timer_list ] && echo open; touch /proc/sys/kernel/domainname", [
-    "--privileged",
-  ]);
+  const script = "ls /dev; [ -c /proc/interrupts ] || echo open; touch /proc/sys/kernel/domainname";
+  const inside = await box.out(script, ["--privileged"]);
   assertStringIncludes(inside, "open\n");
   for (const name of ["null", "kmsg"]) assertMatch(inside, new RegExp(`^${name}$`, "m"));
 });
