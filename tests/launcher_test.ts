@@ -13,7 +13,7 @@ import { CODE_OFFSET, interpreterCode, LISTING, TEXT_ADDRESS } from "../lib/prog
 import { exampleAct, examplePlan } from "../lib/program/plan_example.ts";
 import { type Arch, AT_FDCWD, flags, previous, result, step, text } from "../lib/program/step.ts";
 import { busybox } from "./support/fixtures.ts";
-import { call, Paddock } from "./support/paddock.ts";
+import { call, Paddock, PADDOCK_COMMAND } from "./support/paddock.ts";
 import { requires } from "./support/requires.ts";
 import { ARITHMETIC, expectResult, runPlan, runSteps, words, writeProgram } from "./support/small_launcher.ts";
 
@@ -320,10 +320,14 @@ Deno.test("the listing's jumps to operations begin where the first operation is"
 });
 
 /** A compiled launcher of a container that runs this. */
-async function compileContainer(paddock: Paddock, ...words: string[]): Promise<string> {
+async function compileContainer(
+  paddock: Paddock,
+  words: readonly string[],
+  options: readonly string[] = [],
+): Promise<string> {
   const path = `${paddock.work}/box`;
   const { dir } = await busybox();
-  const { code, stderr } = await paddock.run(["compile", "-o", path, "--rm", dir, ...words]);
+  const { code, stderr } = await paddock.run(["compile", "-o", path, ...options, dir, ...words]);
   assertEquals(code, 0, stderr);
   return path;
 }
@@ -385,7 +389,7 @@ Deno.test({
   ...requires("root", "overlay", "tool:strace"),
   fn: async () => {
     using paddock = new Paddock();
-    const path = await compileContainer(paddock, "true");
+    const path = await compileContainer(paddock, ["true"]);
     const program = decodeProgram(Deno.readFileSync(path));
     const { code, stderr } = await call(["strace", "-ff", "-s", "8192", "-o", `${paddock.work}/trace`, path]);
     assertEquals(code, 0, stderr);
@@ -449,7 +453,7 @@ Deno.test({
   ...requires("root", "overlay"),
   fn: async () => {
     using paddock = new Paddock();
-    const path = await compileContainer(paddock, "sleep", "1000");
+    const path = await compileContainer(paddock, ["sleep", "1000"]);
     const compiled = new Deno.Command(path, { stdin: "null", stdout: "null", stderr: "null" }).spawn();
     const own = await measureWatcher(compiled);
     assert(own > 0 && own <= 40, `compiled: ${own} kB`);
@@ -460,5 +464,57 @@ Deno.test({
     );
     assert(run > 0 && run <= 40, `run: ${run} kB`);
     await paddock.run(["gc"]);
+  },
+});
+
+Deno.test({
+  name: "a container of an ordinary user dies with its launcher, as that of root does",
+  ...requires("root", "overlay"),
+  fn: async () => {
+    using paddock = new Paddock();
+    const { dir } = await busybox();
+    for (const more of [[], ["--user", "1000:1000"], ["--init", "--user", "1000"]]) {
+      const [file, ...args] = paddock.command(["run", ...more, dir, "sleep", "1000"]);
+      const process = new Deno.Command(file!, { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+      const children = `/proc/${process.pid}/task/${process.pid}/children`;
+      const child = await waitFor("the container", () => {
+        const pid = /^\d+/.exec(readOrNothing(children))?.[0];
+        return /^(sleep|init)\0/.test(readOrNothing(`/proc/${pid}/cmdline`)) ? pid : undefined;
+      });
+      process.kill("SIGKILL");
+      await process.status;
+      await waitFor("its end", () => /^State:\s+[^Z]/m.test(readOrNothing(`/proc/${child}/status`)) ? undefined : true);
+    }
+    assertEquals((await paddock.run(["gc"])).code, 0);
+  },
+});
+
+Deno.test({
+  name: "a compiled launcher numbers each of its runs, in the environment of an init's command as well",
+  ...requires("root", "overlay"),
+  fn: async () => {
+    using paddock = new Paddock();
+    for (const more of [[], ["--init"]]) {
+      const path = await compileContainer(paddock, ["sh", "-c", "echo $HOSTNAME; hostname; cat /etc/hostname"], more);
+      const { stdout, code } = await call([path]);
+      assertEquals(code, 0);
+      const [name, ...others] = stdout.trim().split("\n");
+      assert(/^box-\d{7}$/.test(name!) && name !== `box-${RUN_ID_DIGITS}`, stdout);
+      assertEquals(others, [name, name]);
+    }
+  },
+});
+
+Deno.test({
+  name: "an overlay works in a directory whose name has everything that separates its options",
+  ...requires("root", "overlay"),
+  fn: async () => {
+    using paddock = new Paddock();
+    const { tar } = await busybox();
+    const data = `${paddock.work}/a:b,c\\d'e "f`;
+    const words = ["run", "--root", paddock.root, "--data-root", data, tar, "sh", "-c", "echo kept > /new; cat /new"];
+    const { stdout, stderr, code } = await call([...PADDOCK_COMMAND, ...words]);
+    assertEquals([code, stdout], [0, "kept\n"], stderr);
+    assertEquals([...Deno.readDirSync(`${data}/containers`)], []);
   },
 });
