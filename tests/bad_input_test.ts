@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Box } from "./support/box.ts";
 import { busybox } from "./support/fixtures.ts";
 import { expectNoLeaks } from "./support/leaks.ts";

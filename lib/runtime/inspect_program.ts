@@ -13,7 +13,7 @@ import { formatDecoded } from "../program/format.ts";
  * @throws PaddockError where the file cannot be read, or is no launcher.
  */
 export async function inspectProgram(path: string, { json }: { readonly json: boolean }): Promise<string> {
-  const program = decodeProgram(await read(path));
+  const program = decode(await read(path), path);
   return json ? describeAsJson(program) : describe(program);
 }
 
@@ -22,6 +22,15 @@ async function read(path: string): Promise<Uint8Array> {
     return await Deno.readFile(path);
   } catch (cause) {
     throw new PaddockError(`cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}
+
+function decode(bytes: Uint8Array, path: string): Program {
+  try {
+    return decodeProgram(bytes);
+  } catch (cause) {
+    if (cause instanceof PaddockError) throw new PaddockError(`cannot list ${path}: ${cause.message}`, { cause });
+    throw cause;
   }
 }
 
