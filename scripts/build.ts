@@ -75,7 +75,13 @@ const FLAGS = [
   "-A",
 ];
 
-const ENVIRONMENT = ["DENO_DIR=/dev/null/none", "DENO_NO_UPDATE_CHECK=1", "DENO_NO_PACKAGE_JSON=1"];
+/** No directory for caches; on a terminal the runtime would complain of that at every start. */
+const ENVIRONMENT = [
+  "DENO_DIR=/dev/null/none",
+  "DENO_LOG=error,deno::cache=off",
+  "DENO_NO_UPDATE_CHECK=1",
+  "DENO_NO_PACKAGE_JSON=1",
+];
 
 const ROOT = join(import.meta.dirname!, "..");
 
