@@ -25,8 +25,50 @@ export interface BindContext {
   readonly present?: ReadonlySet<string>;
 }
 
+/** Label of the step that opens the source of a bind mount with that key. */
+function treeOf(key: string): string {
+  return `${key}.tree`;
+}
+
+/** True where this kernel can hold a copy of mounts that is attached nowhere. */
+function holdsCopies({ has }: Facts): boolean {
+  return has.mount_setattr && has.open_tree;
+}
+
 /**
- * The act that makes one bind mount.
+ * Opens the sources of all bind mounts, before the rootfs is mounted, so that none holds the container's own mounts, and
+ * before a user namespace takes the right to search the host's directories.
+ *
+ * @param keyOf the key of the mount of that index.
+ */
+export function planBindSources(mounts: readonly Mount[], facts: Facts, keyOf: (index: number) => string): Act[] {
+  if (!holdsCopies(facts)) return [];
+  return mounts.flatMap((mount, index) => {
+    const options = readMountOptions(mount.options ?? []);
+    return options.bind || mount.type === "bind" ? [openSource(mount, options, keyOf(index))] : [];
+  });
+}
+
+function openSource(mount: Mount, options: MountOptions, key: string): Act {
+  const clone = ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", ...(options.recursiveBind ? ["AT_RECURSIVE"] : [])];
+  const tree = treeOf(key);
+  const setAttributes = [
+    attributeStep(tree, options.attributes, options.cleared, options.propagation, false),
+    attributeStep(tree, options.recursiveAttributes, options.recursiveCleared, options.propagation, true),
+  ].filter((found) => found !== undefined);
+  return {
+    what: `open ${mount.source} to mount it on ${mount.destination}`,
+    why: "a copy of the mounts there that nobody sees yet, with the attributes asked for",
+    shell: [],
+    steps: [
+      step("open_tree", [AT_FDCWD, text(mount.source ?? ""), flags(...clone)], { label: tree }),
+      ...setAttributes,
+    ],
+  };
+}
+
+/**
+ * The act that makes one bind mount; its source is open already where the kernel can do that.
  *
  * @throws PaddockError where this kernel cannot make it read-only throughout.
  */
@@ -35,9 +77,7 @@ export function planBind(mount: Mount, context: BindContext): Act {
   const source = mount.source ?? "";
   const recursive = options.recursiveAttributes.includes("MOUNT_ATTR_RDONLY");
   const readOnly = recursive || options.attributes.includes("MOUNT_ATTR_RDONLY");
-  const steps = context.facts.has.mount_setattr && context.facts.has.open_tree
-    ? attachCopy(mount, options, context)
-    : mountAndRemount(mount, options, context);
+  const steps = holdsCopies(context.facts) ? attachCopy(mount, context) : mountAndRemount(mount, options, context);
   return {
     what: `mount ${source} on ${mount.destination}${readOnly ? " read-only" : ""}`,
     why: readOnly
@@ -57,29 +97,18 @@ function shellBind(mount: Mount, options: MountOptions, readOnly: boolean): stri
   ];
 }
 
-function attachCopy(
-  mount: Mount,
-  options: MountOptions,
-  { facts, key, kind, present = new Set() }: BindContext,
-): Step[] {
-  const clone = ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", ...(options.recursiveBind ? ["AT_RECURSIVE"] : [])];
-  const tree = `${key}.tree`;
-  const setAttributes = [
-    attributeStep(tree, options.attributes, options.cleared, options.propagation, false),
-    attributeStep(tree, options.recursiveAttributes, options.recursiveCleared, options.propagation, true),
-  ].filter((found) => found !== undefined);
+function attachCopy(mount: Mount, { facts, key, kind, present = new Set() }: BindContext): Step[] {
+  const tree = { result: treeOf(key) };
   return [
-    step("open_tree", [AT_FDCWD, text(mount.source ?? ""), flags(...clone)], { label: tree }),
-    ...setAttributes,
     ...openTarget(mount.destination, facts, { key, kind, present }),
     step("move_mount", [
-      { result: tree },
+      tree,
       text(""),
       TARGET_FD,
       text(""),
       flags("MOVE_MOUNT_F_EMPTY_PATH", "MOVE_MOUNT_T_EMPTY_PATH"),
     ]),
-    step("close", [{ result: tree }]),
+    step("close", [tree]),
   ];
 }
 

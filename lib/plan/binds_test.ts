@@ -3,7 +3,8 @@ import { PaddockError } from "../base/errors.ts";
 import { exampleFacts, exampleMount } from "../host/facts_example.ts";
 import type { Facts, MountFact } from "../host/facts.ts";
 import type { Act, Step } from "../program/step.ts";
-import { mountAttributes, mountOf, planBind } from "./binds.ts";
+import type { Mount } from "../spec/config.ts";
+import { mountAttributes, mountOf, planBind, planBindSources } from "./binds.ts";
 import { findSteps, writeSteps } from "./config_example.ts";
 
 const modern = exampleFacts();
@@ -13,8 +14,15 @@ function old(mounts: readonly MountFact[] = [exampleMount("/", "ext4")]): Facts 
 }
 
 function bind(options: readonly string[], facts = modern): Act {
-  const mount = { destination: "/data", type: "bind", source: "/srv/data", options };
-  return planBind(mount, { facts, key: "m", kind: "directory" });
+  return planBind(mountWith(options), { facts, key: "m", kind: "directory" });
+}
+
+function sources(options: readonly string[], facts = modern): Act[] {
+  return planBindSources([mountWith(options)], facts, () => "m");
+}
+
+function mountWith(options: readonly string[]): Mount {
+  return { destination: "/data", type: "bind", source: "/srv/data", options };
 }
 
 /** The 64-bit words of the struct that a step points at. */
@@ -35,36 +43,36 @@ function remounts(steps: readonly Step[]): (readonly string[])[] {
   }).filter((flags) => flags[0] === "MS_REMOUNT").map((flags) => flags.slice(2));
 }
 
-Deno.test("planBind copies the mounts of the source, sets their attributes, and only then attaches them", () => {
-  const { steps, what } = bind(["rbind", "ro", "rro"]);
-  assertEquals(what, "mount /srv/data on /data read-only");
-  const calls = steps.map(({ call }) => call);
-  assertEquals(calls.slice(0, 3), ["open_tree", "mount_setattr", "mount_setattr"]);
-  assertEquals(calls.slice(-2), ["move_mount", "close"]);
-  const written = writeSteps([bind(["rbind", "ro", "rro"])]);
-  assertEquals(written[0], 'open_tree(-100, "/srv/data", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_RECURSIVE)');
-  assertEquals(written[1], 'mount_setattr(<m.tree>, "", AT_EMPTY_PATH, {32 bytes}, 32)');
-  assertEquals(written[2], 'mount_setattr(<m.tree>, "", AT_EMPTY_PATH|AT_RECURSIVE, {32 bytes}, 32)');
-  assertEquals(
-    written.at(-2),
+Deno.test("planBindSources copies the mounts of a source and sets their attributes; planBind only attaches them", () => {
+  const acts = sources(["rbind", "ro", "rro"]);
+  assertEquals(writeSteps(acts), [
+    'open_tree(-100, "/srv/data", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_RECURSIVE)',
+    'mount_setattr(<m.tree>, "", AT_EMPTY_PATH, {32 bytes}, 32)',
+    'mount_setattr(<m.tree>, "", AT_EMPTY_PATH|AT_RECURSIVE, {32 bytes}, 32)',
+  ]);
+  assertEquals(wordsOf(acts[0]?.steps[2], 3), { 0: ["MOUNT_ATTR_RDONLY"], 8: [] });
+  const attached = bind(["rbind", "ro", "rro"]);
+  assertEquals(attached.what, "mount /srv/data on /data read-only");
+  assertEquals(writeSteps([attached]).slice(-2), [
     'move_mount(<m.tree>, "", 100, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)',
-  );
-  assertEquals(wordsOf(steps[2], 3), { 0: ["MOUNT_ATTR_RDONLY"], 8: [] });
-});
-
-Deno.test("planBind sets no attributes where none are asked for, and copies one mount alone for bind", () => {
-  const { steps, what } = bind(["bind"]);
-  assertEquals(what, "mount /srv/data on /data");
-  assertEquals(findSteps([bind(["bind"])], "mount_setattr"), []);
-  assertEquals(writeSteps([{ ...bind(["bind"]), steps: [steps[0]!] }]), [
-    'open_tree(-100, "/srv/data", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC)',
+    "close(<m.tree>)",
   ]);
 });
 
-Deno.test("planBind sets propagation with the attributes, recursive or not", () => {
-  const [own] = findSteps([bind(["rbind", "slave"])], "mount_setattr");
+Deno.test("planBindSources sets no attributes where none are asked for, and copies one mount alone for bind", () => {
+  assertEquals(writeSteps(sources(["bind"])), ['open_tree(-100, "/srv/data", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC)']);
+  assertEquals(bind(["bind"]).what, "mount /srv/data on /data");
+});
+
+Deno.test("planBindSources passes over what is no bind mount, and opens nothing on a kernel without the call", () => {
+  assertEquals(planBindSources([{ destination: "/proc", type: "proc" }], modern, String), []);
+  assertEquals(sources(["rbind"], old()), []);
+});
+
+Deno.test("planBindSources sets propagation with the attributes, recursive or not", () => {
+  const [own] = findSteps(sources(["rbind", "slave"]), "mount_setattr");
   assertEquals(wordsOf(own, 3)[16], ["MS_SLAVE"]);
-  const both = findSteps([bind(["rbind", "nosuid", "rprivate"])], "mount_setattr");
+  const both = findSteps(sources(["rbind", "nosuid", "rprivate"]), "mount_setattr");
   assertEquals(both.map((step) => wordsOf(step, 3)), [
     { 0: ["MOUNT_ATTR_NOSUID"], 8: [] },
     { 0: [], 8: [], 16: ["MS_PRIVATE"] },

@@ -26,7 +26,8 @@ import {
   planWatch,
   REGIONS,
 } from "./monitor.ts";
-import { planMounts } from "./mounts.ts";
+import { planBindSources } from "./binds.ts";
+import { mountKey, planMounts } from "./mounts.ts";
 import {
   cloneFlags,
   isNew,
@@ -40,7 +41,7 @@ import { PATH_REGIONS, planProtectedPaths } from "./paths.ts";
 import { planInit } from "./init.ts";
 import { planDirectory, planDirectoryCheck, planEmptyInput, planExec, planSession, resetSignals } from "./process.ts";
 import { planRelay, planStreams, planTerminalSize, TERMINAL_REGIONS } from "./terminal.ts";
-import { planDirectories, planPivot, planRemoval, planRootfs } from "./rootfs.ts";
+import { planDirectories, planPivot, planPropagation, planRemoval, planRootfs } from "./rootfs.ts";
 import { withRunId } from "./run_id.ts";
 import type { Setting } from "./setting.ts";
 import {
@@ -130,6 +131,8 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...(setting.interactive || config.process.terminal ? [] : [planEmptyInput()]),
     // After the cgroup was entered, for it becomes the root of the cgroup namespace.
     ...planNamespaces(config),
+    planPropagation(config, facts, setting),
+    ...planBindSources(config.mounts, facts, mountKey),
     ...planRootfs(config, facts, setting),
     ...(isNew(config, "user") ? [planBecomeRoot()] : []),
     ...planMounts({ config, facts, setting, cgroupView: viewMounts(facts, cgroup) }),

@@ -131,7 +131,7 @@ function setCapabilities(capabilities: Capabilities): Act[] {
     why: names.length === 0
       ? "none at all: the process is an ordinary user"
       : `root here is less than root: ${names.length} capabilities of the host's ${CAPABILITIES.length}`,
-    shell: [`capsh --caps=${names.join(",")}=ep`],
+    shell: [names.length === 0 ? "capsh --caps=" : `capsh --caps=${names.join(",")}=ep`],
     steps: [
       step("capset", [{ block: { size: 8, fields: header } }, { block: { size: 24, fields: data } }]),
       ...ambient.map((name): Step => {

@@ -35,7 +35,7 @@ export function planMounts(context: MountContext): Act[] {
   const inDev = [...(isGiven ? [] : planDevices(context)), ...planFiles(context)];
   const acts: Act[] = isGiven && inDev.length > 0 ? [planFilesystem(STAGING, "staging", context), ...inDev] : [];
   config.mounts.forEach((mount, index) => {
-    acts.push(...planMount(mount, `mount${index}`, context));
+    acts.push(...planMount(mount, mountKey(index), context));
     if (isDev(mount)) acts.push(...inDev);
     if (config.process.terminal && mount.type === "devpts") acts.push(planPty(facts));
   });
@@ -43,6 +43,11 @@ export function planMounts(context: MountContext): Act[] {
   // Without terminals of its own the container has one from those of the /dev that it was given.
   if (config.process.terminal && !config.mounts.some(({ type }) => type === "devpts")) acts.push(planPty(facts));
   return acts;
+}
+
+/** Stands in the labels of a mount's steps. */
+export function mountKey(index: number): string {
+  return `mount${index}`;
 }
 
 const STAGING: Mount = { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "noexec", "nodev"] };

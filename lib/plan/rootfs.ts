@@ -96,7 +96,7 @@ function unmountShifted(rootfs: OverlayRootfs): Step[] {
   );
 }
 
-/** Propagation, the mount of the rootfs, and the descriptor by which everything after reaches into it. */
+/** The mount of the rootfs, and the descriptor by which everything after reaches into it. */
 export function planRootfs(config: Config, facts: Facts, setting: Setting): Act[] {
   const { rootfs } = setting;
   const path = rootfsPath(rootfs);
@@ -108,11 +108,9 @@ export function planRootfs(config: Config, facts: Facts, setting: Setting): Act[
       step("openat", [AT_FDCWD, text(path), flags("O_PATH", "O_DIRECTORY", "O_CLOEXEC")], { label: ROOT }),
     ],
   };
-  const propagation = planPropagation(config, facts, setting);
   // In a user namespace the launcher has mounted it, with shifted owners.
-  if (rootfs.kind === "directory" || isNew(config, "user")) return [propagation, mountDirectory({ path }, facts), open];
+  if (rootfs.kind === "directory" || isNew(config, "user")) return [mountDirectory({ path }, facts), open];
   return [
-    propagation,
     ...planMemory(rootfs, false),
     mountOverlay(rootfs, setting, facts),
     open,
@@ -161,7 +159,7 @@ export function rootfsPath(rootfs: RootfsSource): string {
 }
 
 /** The propagation of the namespace: private, unless a mount asks to hear of the host's mounts or to tell of its own. */
-function planPropagation(config: Config, facts: Facts, setting: Setting): Act {
+export function planPropagation(config: Config, facts: Facts, setting: Setting): Act {
   const words = config.mounts.flatMap(({ options }) => options ?? []).concat(config.linux.rootfsPropagation ?? []);
   const shared = words.some((word) => /^r?shared$/.test(word));
   const slave = words.some((word) => /^r?slave$/.test(word));

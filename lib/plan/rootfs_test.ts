@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { exampleFacts, exampleMount, exampleOldFacts } from "../host/facts_example.ts";
 import { type ConfigOverrides, exampleConfig, exampleSetting, findSteps, writeSteps } from "./config_example.ts";
-import { planDirectories, planPivot, planRemoval, planRootfs } from "./rootfs.ts";
+import { planDirectories, planPivot, planPropagation, planRemoval, planRootfs } from "./rootfs.ts";
 import type { OverlayRootfs, Setting } from "./setting.ts";
 
 const facts = exampleFacts();
@@ -45,37 +45,37 @@ Deno.test("planRootfs keeps the changes where the user wants them", () => {
 Deno.test("planRootfs mounts a directory on itself, detached first where the kernel can", () => {
   const setting = exampleSetting({ rootfs: { kind: "directory", path: "/srv/rootfs" } });
   const modern = writeSteps(planRootfs(exampleConfig(), facts, setting));
-  assertEquals(modern.slice(1, 4), [
+  assertEquals(modern.slice(0, 3), [
     'open_tree(-100, "/srv/rootfs", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_RECURSIVE)',
     'move_mount(<1 back>, "", -100, "/srv/rootfs", MOVE_MOUNT_F_EMPTY_PATH)',
     "close(<2 back>)",
   ]);
   const old = writeSteps(planRootfs(exampleConfig(), exampleOldFacts(), setting));
-  assertEquals(old[1], 'mount("/srv/rootfs", "/srv/rootfs", 0, MS_BIND|MS_REC, 0)');
+  assertEquals(old[0], 'mount("/srv/rootfs", "/srv/rootfs", 0, MS_BIND|MS_REC, 0)');
   for (const lines of [modern, old]) {
     assertEquals(lines.at(-1), 'openat(-100, "/srv/rootfs", O_PATH|O_DIRECTORY|O_CLOEXEC)');
   }
 });
 
-Deno.test("planRootfs makes the namespace private first of all", () => {
-  const [act] = planRootfs(exampleConfig(), facts, exampleSetting());
-  assertEquals(writeSteps([act!]), ['mount(0, "/", 0, MS_PRIVATE|MS_REC, 0)']);
+Deno.test("planPropagation makes the namespace private", () => {
+  assertEquals(writeSteps([planPropagation(exampleConfig(), facts, exampleSetting())]), [
+    'mount(0, "/", 0, MS_PRIVATE|MS_REC, 0)',
+  ]);
 });
 
-Deno.test("planRootfs listens to the host's mounts, or tells it, only where a mount asks for that", () => {
+Deno.test("planPropagation listens to the host's mounts, or tells it, only where a mount asks for that", () => {
   const propagation = (overrides: ConfigOverrides) =>
-    writeSteps(planRootfs(exampleConfig(overrides), facts, exampleSetting()).slice(0, 1));
+    writeSteps([planPropagation(exampleConfig(overrides), facts, exampleSetting())]);
   const mounts = (word: string) => ({ mounts: [{ destination: "/d", type: "bind", source: "/d", options: [word] }] });
   assertEquals(propagation(mounts("rslave")), ['mount(0, "/", 0, MS_SLAVE|MS_REC, 0)']);
   assertEquals(propagation(mounts("private")), ['mount(0, "/", 0, MS_PRIVATE|MS_REC, 0)']);
   assertEquals(propagation({ linux: { rootfsPropagation: "rslave" } })[0], 'mount(0, "/", 0, MS_SLAVE|MS_REC, 0)');
 });
 
-Deno.test("planRootfs keeps the mounts of the rootfs from the host even where a volume is shared", () => {
+Deno.test("planPropagation keeps the mounts of the rootfs from the host even where a volume is shared", () => {
   const mounts = [{ destination: "/d", type: "bind", source: "/d", options: ["rshared"] }];
   const host = exampleFacts({ mounts: [exampleMount("/", "ext4"), exampleMount("/var/lib", "ext4")] });
-  const [act] = planRootfs(exampleConfig({ mounts }), host, exampleSetting());
-  assertEquals(writeSteps([act!]), [
+  assertEquals(writeSteps([planPropagation(exampleConfig({ mounts }), host, exampleSetting())]), [
     'mount(0, "/", 0, MS_SHARED|MS_REC, 0)',
     'mount(0, "/var/lib", 0, MS_PRIVATE, 0)',
   ]);
@@ -94,7 +94,7 @@ Deno.test("planRootfs gives each filesystem below an overlay of its own", () => 
 Deno.test("planRootfs in memory mounts a tmpfs first and makes the directories in it", () => {
   const setting = exampleSetting({ rootfs: { ...OVERLAY, inMemory: true } });
   const lines = writeSteps(planRootfs(exampleConfig(), facts, setting));
-  assertEquals(lines.slice(1, 5), [
+  assertEquals(lines.slice(0, 4), [
     'mount("tmpfs", "/c", "tmpfs", 0, "mode=711")',
     'mkdirat(-100, "/c/upper", 493)',
     'mkdirat(-100, "/c/work", 448)',
