@@ -38,6 +38,7 @@ interface Effort {
 const FULL: Effort = { pairs: 40, slowPairs: 10, loop: 100, archiveBytes: 1e9, imports: 3 };
 const QUICK: Effort = { pairs: 4, slowPairs: 2, loop: 10, archiveBytes: 1e8, imports: 1 };
 const CANNOT_BEGIN = 125;
+const INTERRUPTED = 130;
 const SLEEP = ["sleep", "600"];
 
 /** One figure, when it is its turn. */
@@ -53,6 +54,10 @@ async function main(words: string[]): Promise<number> {
     return CANNOT_BEGIN;
   }
   using home = new Home();
+  Deno.addSignalListener("SIGINT", () => {
+    home[Symbol.dispose]();
+    Deno.exit(INTERRUPTED);
+  });
   const ground = { home: home.path, rootfs: join(home.path, "rootfs"), paddock: paddockCommand() };
   await copyFixture(await busybox(), ground.rootfs);
   const field = await gather(ground);
@@ -236,4 +241,11 @@ class Home implements Disposable {
   }
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) {
+  try {
+    Deno.exit(await main(Deno.args));
+  } catch (error) {
+    console.error(`bench: ${error instanceof Error ? error.message : error}`);
+    Deno.exit(CANNOT_BEGIN);
+  }
+}
