@@ -23,6 +23,8 @@ export interface BindContext {
   readonly kind: "directory" | "file";
   /** Mount points that are there. */
   readonly present?: ReadonlySet<string>;
+  /** Where the rootfs is mounted on the host. */
+  readonly rootfs?: string;
 }
 
 /** Label of the step that opens the source of a bind mount with that key. */
@@ -137,7 +139,15 @@ export function mountAttributes(set: readonly string[], cleared: readonly string
 }
 
 function mountAndRemount(mount: Mount, options: MountOptions, context: BindContext): Step[] {
-  const { facts, key, kind, present = new Set() } = context;
+  const { facts, key, kind, present = new Set(), rootfs = "" } = context;
+  const prefix = mount.source === "/" ? "/" : `${mount.source}/`;
+  if (options.recursiveAttributes.length > 0 && rootfs.startsWith(prefix)) {
+    throw new PaddockError(
+      `cannot mount ${mount.source} read-only throughout: the container's own rootfs ${rootfs} lies in it, and this ` +
+        `kernel (${facts.release}) would show that writable`,
+      { hint: "mount a smaller part of the host, or use a kernel from 5.12" },
+    );
+  }
   const bind = options.recursiveBind ? ["MS_BIND", "MS_REC"] : ["MS_BIND"];
   const target = openTarget(mount.destination, facts, { key, kind, present });
   const steps = [...target, step("mount", [text(mount.source ?? ""), text(TARGET_PATH), 0, flags(...bind), 0])];

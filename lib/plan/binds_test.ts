@@ -179,3 +179,15 @@ Deno.test("planBind says the same in the words of a shell", () => {
   assertEquals(first, "mount --bind /srv/data \"$ROOT\"'/data'");
   assert(second?.startsWith("mount -o remount,bind,ro \"$ROOT\"'/data'"));
 });
+
+Deno.test("planBind refuses a recursive read-only mount around the rootfs on a kernel that would leave it writable", () => {
+  const mount = { destination: "/x", type: "bind", source: "/", options: ["rbind", "ro", "rro"] };
+  const context = {
+    facts: old(),
+    key: "m",
+    kind: "directory",
+    rootfs: "/var/lib/paddock/containers/a/rootfs",
+  } as const;
+  assertThrows(() => planBind(mount, context), PaddockError, "lies in it");
+  planBind(mount, { ...context, facts: modern });
+});

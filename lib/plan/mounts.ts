@@ -13,6 +13,7 @@ import { planBind } from "./binds.ts";
 import { planDevices } from "./devices.ts";
 import { planFiles } from "./files.ts";
 import { readMountOptions } from "./mount_options.ts";
+import { rootfsPath } from "./rootfs.ts";
 import type { Setting } from "./setting.ts";
 import { planPty } from "./terminal.ts";
 import { openTarget, splitPath, TARGET_FD, TARGET_PATH } from "./targets.ts";
@@ -82,6 +83,7 @@ function planUserBind(mount: Mount, key: string, { setting, facts }: MountContex
     facts,
     key,
     present: setting.present,
+    rootfs: rootfsPath(setting.rootfs),
     kind: setting.sources[mount.source ?? ""] ?? "directory",
   });
 }
