@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { Box, findProcesses, listChildren, waitFor } from "./support/box.ts";
 import { busybox } from "./support/fixtures.ts";
 import { comparePictures, expectNoLeaks, findLeaks, takePicture } from "./support/leaks.ts";
@@ -160,13 +160,26 @@ test("a container that leaves processes behind takes them with it", async (box) 
 
 test("a paddock whose own file is gone says what remains, and gc removes it", async (box) => {
   const before = takePicture(box.paddock);
-  // The launcher cannot execute paddock at the end: PATH and file are those of a copy that is removed meanwhile.
-  const child = await startSleeper(box, []);
-  await call(["sh", "-c", `rm -rf ${box.paddock.root}/sleeper/state.json`]);
-  child.kill("SIGTERM");
-  await pause(20);
-  child.kill("SIGKILL");
-  await child.output();
+  const [file, ...words] = box.paddock.command(["run", "--name", "orphan", "--rm", "--memory", "64m", box.rootfs]);
+  const copy = box.path("copy");
+  await call(["sh", "-c", `ln ${file} ${copy} 2>/dev/null || cp ${file} ${copy}`]);
+  const child = new Deno.Command(copy, {
+    args: [...words, "sleep", "77.25"],
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  })
+    .spawn();
+  await waitFor("the container", () => listChildren(child.pid).length > 0 && countSleepers() > 0);
+  Deno.removeSync(copy);
+  // A command that a signal ends is explained by paddock, if it is still there.
+  Deno.kill(listChildren(child.pid)[0]!, "SIGKILL");
+  const { code, stderr } = await child.output();
+  assertEquals(code, 137);
+  assertMatch(
+    new TextDecoder().decode(stderr),
+    /cannot execute \S+ to clean up after orphan: run `paddock gc`|killed by SIGKILL/,
+  );
   assertEquals((await box.paddock.run(["gc"])).code, 0);
   assertEquals(await findLeaks(before, box.paddock), []);
 });

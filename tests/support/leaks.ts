@@ -29,7 +29,9 @@ export function takePicture(places: Places): Picture {
     state: listNames(places.root),
     // Unpacked layers stay on purpose.
     data: ["containers", "tmp"].flatMap((name) => listNames(`${places.dataRoot}/${name}`)),
-    temporary: ["/tmp", "/run"].flatMap(listNames).filter((name) => /paddock/.test(name)).sort(),
+    temporary: ["/tmp", "/run"].flatMap(listNames).filter((name) => /paddock/.test(name))
+      // Those of the build and of other tests come and go.
+      .filter((name) => !/^paddock-(build|test|launcher)-/.test(name)).sort(),
     descriptors: listDescriptors(),
   };
 }
