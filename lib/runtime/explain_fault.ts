@@ -80,6 +80,10 @@ const HINTS: readonly Hint[] = [
     hint: "a hard limit cannot be raised without CAP_SYS_RESOURCE: ask for less with --ulimit",
   },
   {
+    fits: ({ call }, code) => call === "capset" && code === "EPERM",
+    hint: "paddock itself lacks a capability that --cap-add asks for: `paddock doctor` lists them",
+  },
+  {
     fits: (_, code) => code === "EPERM" || code === "EACCES",
     hint: "paddock lacks a privilege here, or a security module forbids it: see `paddock doctor`",
   },
