@@ -109,9 +109,10 @@ test("standard input and output are binary-safe through pipes", async (box) => {
   assert(outcome.bytes.length === bytes.length && outcome.bytes.every((byte, at) => byte === bytes[at]));
 });
 
-test("standard input is the caller's, with -i and without", async (box) => {
+test("standard input is the caller's, with -i and without, but not with -i=false", async (box) => {
   assertEquals((await box.run(["cat"], [], { stdin: "for you" })).stdout, "for you");
   assertEquals((await box.run(["cat"], ["-i"], { stdin: "for you" })).stdout, "for you");
+  assertEquals((await box.run(["cat"], ["-i=false"], { stdin: "not for you" })).stdout, "");
 });
 
 test("standard output and standard error stay apart", async (box) => {
