@@ -13,7 +13,7 @@
  */
 import { parseArgs } from "@std/cli";
 import { ensureDirSync } from "@std/fs";
-import { dirname, join, resolve } from "@std/path";
+import { basename, dirname, join, resolve } from "@std/path";
 import { buildInfoLine } from "../lib/base/build_info.ts";
 import { compileProgram, findCompileRuntime } from "./build/compile.ts";
 import { archOf, packExecutable } from "./build/pack.ts";
@@ -37,19 +37,19 @@ export interface BuildOptions {
 export async function build(options: BuildOptions): Promise<"compiled" | "packed"> {
   const how = options.how ?? (await findCompileRuntime(options.arch) ? "compiled" : "packed");
   using work = new WorkDir();
-  const program = await bundle(options.entry, join(work.path, "bundle.js"));
   const revision = await readRevision();
-  const code = buildInfoLine({ kind: how, ...(revision === undefined ? {} : { revision }) }) + program;
+  const info = buildInfoLine({ kind: how, ...(revision === undefined ? {} : { revision }) });
   ensureDirSync(dirname(options.output));
   const file = `${options.output}.new`;
   if (how === "compiled") {
     const script = join(work.path, "paddock.js");
-    Deno.writeTextFileSync(script, code);
+    Deno.writeTextFileSync(script, info + await bundle(options.entry, join(work.path, "bundle.js")));
     await compileProgram(script, file, options.arch);
   } else {
     const given = options.runtime;
     const runtime = given === undefined ? await readRuntime(options.arch, work.path) : Deno.readFileSync(given);
-    const packing = { program: wrapModule(code), flags: FLAGS, environment: ENVIRONMENT };
+    const pieces = await bundlePieces(options.entry, join(work.path, "pieces"), info);
+    const packing = { pieces, flags: FLAGS, environment: ENVIRONMENT };
     Deno.writeFileSync(file, packExecutable(runtime, packing));
   }
   Deno.chmodSync(file, 0o755);
@@ -84,6 +84,20 @@ const ENVIRONMENT = [
 ];
 
 const ROOT = join(import.meta.dirname!, "..");
+
+/** Everything that the entry imports in pieces, so that a verb pays for what it uses alone; wrapped, by name. */
+async function bundlePieces(entry: string, directory: string, info: string): Promise<Record<string, string>> {
+  const flags = ["--config", join(ROOT, "deno.json"), ...importFlags(await chooseWay())];
+  await runDeno(["bundle", "--quiet", ...flags, "--minify", "--code-splitting", "--outdir", directory, entry]);
+  const main = `${basename(entry, ".ts")}.js`;
+  const pieces: Record<string, string> = {};
+  for (const { name } of Deno.readDirSync(directory)) {
+    const code = Deno.readTextFileSync(join(directory, name));
+    if (name === main) pieces["main.js"] = wrapModule(info + code, "paddock.js");
+    else pieces[name] = wrapModule(code, name);
+  }
+  return pieces;
+}
 
 /** One module of everything that the entry imports; what it imports later is in it too, and runs later. */
 async function bundle(entry: string, output: string): Promise<string> {

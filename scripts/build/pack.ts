@@ -21,8 +21,8 @@ import type { StubArch } from "./stub.ts";
 
 /** What the runtime is to run. */
 export interface Packing {
-  /** The program: a script that may be evaluated. */
-  readonly program: string;
+  /** The program in pieces, by name: scripts that may be evaluated (`wrap.ts`). It begins with `main.js`. */
+  readonly pieces: Readonly<Record<string, string>>;
   /** What comes between the runtime's name and the script: `run`, flags. */
   readonly flags: readonly string[];
   /** Environment entries, `NAME=value`, that hide the user's of the same name. */
@@ -126,24 +126,33 @@ function fileOffset(elf: Elf, vaddr: number): number {
   return vaddr - load.vaddr + load.offset;
 }
 
-/** Stub, parameters, strings, program, loader; every number is an offset from the segment's start. */
+/** Stub, parameters, strings, pieces, loader; every number is an offset from the segment's start. */
 function buildSegment(
   arch: StubArch,
   packing: Packing,
   at: { readonly entry: number; readonly environ: number; readonly offset: number },
 ): Uint8Array<ArrayBuffer> {
   const stub = stubCode(arch);
+  const encoder = new TextEncoder();
   // Each list ends with an empty string; the environment follows the flags.
   const lists = [...packing.flags, "", ...packing.environment, ""].map((text) => `${text}\0`).join("");
-  const [strings, program] = [lists, packing.program].map((text) => new TextEncoder().encode(text));
-  const programAt = stub.length + strings!.length;
-  const loaderAt = programAt + program!.length;
-  const loader = new TextEncoder().encode(loaderScript(at.offset + programAt, program!.length));
+  const parts = [stub, encoder.encode(lists)];
+  let end = parts[0]!.length + parts[1]!.length;
+  const places: Record<string, readonly [offset: number, size: number]> = {};
+  for (const [name, script] of Object.entries(packing.pieces)) {
+    const bytes = encoder.encode(script);
+    places[name] = [at.offset + end, bytes.length];
+    parts.push(bytes);
+    end += bytes.length;
+  }
+  const loaderAt = end;
+  const loader = encoder.encode(loaderScript(places));
   const segment = new Uint8Array(loaderAt + loader.length);
-  segment.set(stub);
-  segment.set(strings!, stub.length);
-  segment.set(program!, programAt);
-  segment.set(loader, loaderAt);
+  let offset = 0;
+  for (const part of [...parts, loader]) {
+    segment.set(part, offset);
+    offset += part.length;
+  }
   // entry, environ, loader and its size, flags, words that are added to argc: the flags and the script.
   const parameters = [at.entry, at.environ, loaderAt, loader.length, stub.length, packing.flags.length + 1];
   const view = new DataView(segment.buffer);
@@ -151,11 +160,13 @@ function buildSegment(
   return segment;
 }
 
-/** Evaluates the program that lies in this process's own file. */
-function loaderScript(offset: number, size: number): string {
-  return `const f=Deno.openSync("/proc/self/exe"),b=new Uint8Array(${size});f.seekSync(${offset},0);` +
-    `for(let n=0;n<${size};){const r=f.readSync(b.subarray(n));if(r===null)throw new Error("paddock: its file is cut off");n+=r}` +
-    `f.close();(0,eval)(new TextDecoder().decode(b));`;
+/** Evaluates the program that lies in this process's own file, each piece when it is first called for. */
+function loaderScript(places: Readonly<Record<string, readonly [number, number]>>): string {
+  return `const f=Deno.openSync("/proc/self/exe"),t=${JSON.stringify(places)},p={},` +
+    `l=i=>p[i]??=(0,eval)(r(...t[i]))(l),` +
+    `r=(o,s)=>{const b=new Uint8Array(s);f.seekSync(o,0);` +
+    `for(let n=0;n<s;){const r=f.readSync(b.subarray(n));if(r===null)throw new Error("paddock: its file is cut off");n+=r}` +
+    `return new TextDecoder().decode(b)};l("main.js");`;
 }
 
 /** The note's header becomes the new segment's, in its place after the other segments: they must ascend. */

@@ -33,7 +33,7 @@ globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: tr
 async function pack(): Promise<void> {
   const runtime = await readRuntime(Deno.build.arch, dir);
   const environment = ["DENO_DIR=/dev/null/none", "OURS=1"];
-  const packed = packExecutable(runtime, { program: wrapModule(PROGRAM), flags: FLAGS, environment });
+  const packed = packExecutable(runtime, { pieces: { "main.js": wrapModule(PROGRAM) }, flags: FLAGS, environment });
   Deno.writeFileSync(file, packed, { mode: 0o755 });
 }
 
@@ -90,7 +90,7 @@ Deno.test("a packed file leaves standard input to its program", async () => {
 });
 
 Deno.test("what is no runtime cannot be packed, and the error says why", () => {
-  const packing = { program: "", flags: [], environment: [] };
+  const packing = { pieces: {}, flags: [], environment: [] };
   assertThrows(() => packExecutable(new Uint8Array(10), packing), RangeError, "no 64-bit little-endian ELF file");
   const file = Deno.readFileSync("/proc/self/exe").slice(0, 64);
   file[18] = 8;
