@@ -71,7 +71,7 @@ const FLAGS = [
   "--cached-only",
   "--no-code-cache",
   "--ext=js",
-  "--v8-flags=--single-threaded,--no-sparkplug,--no-maglev",
+  "--v8-flags=--single-threaded,--no-sparkplug,--no-maglev,--min-semi-space-size=8",
   "-A",
 ];
 

@@ -9,12 +9,12 @@ Deno.test("planFiles writes each file in memory, mounts it where it belongs, and
   assertEquals(act?.what, "write /etc/hosts, /etc/hostname");
   const lines = writeSteps([act!]).filter((line) => /^(mkdirat\(101|openat\(101|write|mount|unlinkat)/.test(line));
   assertEquals(lines, [
-    'mkdirat(101, ".paddock", 448)',
-    'openat(101, ".paddock/file0", O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 420)',
+    'mkdirat(101, ".paddock", 0700)',
+    'openat(101, ".paddock/file0", O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0644)',
     'write(<1 back>, "127.0.0.1 böx\\n", 15)',
     'mount("/proc/self/fd/101/.paddock/file0", "/proc/self/fd/100", 0, MS_BIND, 0)',
     'unlinkat(101, ".paddock/file0", 0)',
-    'openat(101, ".paddock/file1", O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 420)',
+    'openat(101, ".paddock/file1", O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0644)',
     'write(<1 back>, "box\\n", 4)',
     'mount("/proc/self/fd/101/.paddock/file1", "/proc/self/fd/100", 0, MS_BIND, 0)',
     'unlinkat(101, ".paddock/file1", 0)',

@@ -136,9 +136,9 @@ Deno.test("planLauncher that stands alone closes descriptors one by one where th
 Deno.test("planState makes and locks the state directory where no paddock has done it", () => {
   assertEquals(planState(setting), []);
   assertEquals(writeSteps(planState(alone())), [
-    'mkdirat(-100, "/run/paddock", 448)',
-    'mkdirat(-100, "/run/paddock/web", 448)',
-    'openat(-100, "/run/paddock/web/lock", O_RDWR|O_CREAT|O_CLOEXEC, 384)',
+    'mkdirat(-100, "/run/paddock", 0700)',
+    'mkdirat(-100, "/run/paddock/web", 0700)',
+    'openat(-100, "/run/paddock/web/lock", O_RDWR|O_CREAT|O_CLOEXEC, 0600)',
     "flock(<1 back>, LOCK_EX|LOCK_NB)",
   ]);
 });
@@ -169,7 +169,7 @@ Deno.test("planStarted waits for a child that failed, and writes the process id 
   const acts = planStarted(setting);
   assertEquals(find(acts, "started").onZero, "running");
   assertEquals(acts[0]!.steps.at(-1)?.onZero, "leftovers");
-  assert(writeSteps(acts).includes('openat(-100, "/run/paddock/web/pid", O_WRONLY|O_CREAT|O_CLOEXEC, 384)'));
+  assert(writeSteps(acts).includes('openat(-100, "/run/paddock/web/pid", O_WRONLY|O_CREAT|O_CLOEXEC, 0600)'));
   // With a trace the results of the container's steps are still wanted.
   const gives = (more: Parameters<typeof exampleSetting>[0]) =>
     writeSteps(planStarted(exampleSetting(more))).some((line) => line.startsWith("madvise"));

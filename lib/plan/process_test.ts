@@ -40,8 +40,8 @@ Deno.test("planExec tries each candidate: what is not there leads on, what refus
 Deno.test("planDirectory makes the working directory part by part and enters it; a refusal is looked at later", () => {
   const [act] = planDirectory(exampleConfig({ process: { cwd: "/srv/my app" } }));
   assertEquals(writeSteps([act!]), [
-    'mkdirat(-100, "/srv", 493)',
-    'mkdirat(-100, "/srv/my app", 493)',
+    'mkdirat(-100, "/srv", 0755)',
+    'mkdirat(-100, "/srv/my app", 0755)',
     'chdir("/srv/my app")',
   ]);
   assert(act!.steps.every(({ onNegative }) => onNegative === "next"));

@@ -96,9 +96,9 @@ Deno.test("planRootfs in memory mounts a tmpfs first and makes the directories i
   const lines = writeSteps(planRootfs(exampleConfig(), facts, setting));
   assertEquals(lines.slice(0, 4), [
     'mount("tmpfs", "/c", "tmpfs", 0, "mode=711")',
-    'mkdirat(-100, "/c/upper", 493)',
-    'mkdirat(-100, "/c/work", 448)',
-    'mkdirat(-100, "/c/rootfs", 448)',
+    'mkdirat(-100, "/c/upper", 0755)',
+    'mkdirat(-100, "/c/work", 0700)',
+    'mkdirat(-100, "/c/rootfs", 0700)',
   ]);
 });
 

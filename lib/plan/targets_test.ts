@@ -59,10 +59,10 @@ Deno.test("openTarget makes a missing directory part by part, each reached by a 
     "dup3(<1 back>, 100, O_CLOEXEC)",
     "close(<2 back>)",
     'openat2(<root>, ".", {24 bytes}, 24)',
-    'mkdirat(<1 back>, "a", 493)',
+    'mkdirat(<1 back>, "a", 0755)',
     "close(<2 back>)",
     'openat2(<root>, "a", {24 bytes}, 24)',
-    'mkdirat(<1 back>, "b", 493)',
+    'mkdirat(<1 back>, "b", 0755)',
     "close(<2 back>)",
     'openat2(<root>, "a/b", {24 bytes}, 24)',
     "dup3(<1 back>, 100, O_CLOEXEC)",
@@ -78,7 +78,7 @@ Deno.test("openTarget makes a missing directory part by part, each reached by a 
 
 Deno.test("openTarget makes a missing file as a file, and takes a link that leads nowhere for the target itself", () => {
   const steps = openTarget("/etc/resolv.conf", modern, { key: "k", kind: "file" });
-  assert(steps.map(formatStep).includes('mknodat(<1 back>, "resolv.conf", 33188, 0)'));
+  assert(steps.map(formatStep).includes('mknodat(<1 back>, "resolv.conf", 0100644, 0)'));
   const flags = howOf(steps).map(([open]) => open);
   assertEquals(flags.at(-1), ["O_PATH", "O_CLOEXEC", "O_NOFOLLOW"]);
   assertEquals(flags[0], ["O_PATH", "O_CLOEXEC"]);
@@ -119,10 +119,10 @@ Deno.test("openTarget without openat2 walks part by part, never through a symbol
 Deno.test("openTarget without openat2 makes what is missing as it goes", () => {
   assertEquals(write("/a/f", { key: "k", kind: "file" }, old), [
     'openat(<root>, ".", O_PATH|O_CLOEXEC)',
-    'mkdirat(<1 back>, "a", 493)',
+    'mkdirat(<1 back>, "a", 0755)',
     'openat(<2 back>, "a", O_PATH|O_NOFOLLOW|O_CLOEXEC|O_DIRECTORY)',
     "close(<3 back>)",
-    'mknodat(<2 back>, "f", 33188, 0)',
+    'mknodat(<2 back>, "f", 0100644, 0)',
     'openat(<3 back>, "f", O_PATH|O_NOFOLLOW|O_CLOEXEC)',
     "close(<4 back>)",
     "dup3(<2 back>, 100, O_CLOEXEC)",

@@ -10,11 +10,20 @@ import type { Arg, Step } from "./step.ts";
 
 /** A step of a plan: `mount("proc", "/proc/self/fd/100", "proc", MS_NOSUID|MS_NODEV, "")`. */
 export function formatStep({ call, args }: Step): string {
-  return `${call}(${args.map(formatArg).join(", ")})`;
+  return `${call}(${args.map((arg, place) => formatArg(arg, isMode(call, place))).join(", ")})`;
 }
 
-function formatArg(arg: Arg): string {
-  if (typeof arg === "number" || typeof arg === "bigint") return formatNumber(BigInt(arg));
+/** Which argument of a call is a mode, to be shown in octal. */
+const MODES: Readonly<Record<string, number>> = { mkdirat: 2, mknodat: 2, openat: 3, umask: 0, fchmodat: 2 };
+
+function isMode(call: string, place: number): boolean {
+  return MODES[call] === place;
+}
+
+function formatArg(arg: Arg, mode: boolean): string {
+  if (typeof arg === "number" || typeof arg === "bigint") {
+    return mode ? formatMode(BigInt(arg)) : formatNumber(BigInt(arg));
+  }
   if ("flags" in arg) return arg.flags.join("|") || "0";
   if ("text" in arg) return quote(arg.text) + (arg.offset ? `+${arg.offset}` : "");
   if ("block" in arg) return describeBlock(arg.block.size);
@@ -40,10 +49,14 @@ function formatDecodedArg(program: Program, arg: DecodedArg, step: DecodedStep, 
     case "result":
       return results && other !== undefined ? formatNumber(BigInt(other.result)) : `<step ${arg.step}>`;
     case "number":
-      return formatNumber(arg.value);
+      return isMode(step.call, step.args.indexOf(arg)) ? formatMode(arg.value) : formatNumber(arg.value);
     default:
       return `${arg.kind} 0x${arg.value.toString(16)}`;
   }
+}
+
+function formatMode(mode: bigint): string {
+  return mode === 0n ? "0" : `0${mode.toString(8)}`;
 }
 
 /** `-1` and the like in decimal; what is a mask or an address in hexadecimal. */
