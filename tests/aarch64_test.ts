@@ -10,7 +10,7 @@ import { assert, assertEquals } from "@std/assert";
 import { exampleCgroupV1, exampleFacts } from "../lib/host/facts_example.ts";
 import { planContainer } from "../lib/plan/build.ts";
 import { exampleConfig, exampleSetting } from "../lib/plan/config_example.ts";
-import { planReport } from "../lib/plan/monitor.ts";
+import { planReport } from "../lib/plan/ending.ts";
 import { assemble } from "../lib/program/assemble.ts";
 import { decodeProgram } from "../lib/program/decode.ts";
 import { DATA_OFFSET, HEADER_SIZE, OPERATION_BIT, STEP, stepSize } from "../lib/program/interpreter.ts";

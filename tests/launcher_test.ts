@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { planReport } from "../lib/plan/monitor.ts";
+import { planReport } from "../lib/plan/ending.ts";
 import { RUN_ID_DIGITS } from "../lib/plan/setting.ts";
 import { assemble } from "../lib/program/assemble.ts";
 import { BUILT_IN } from "../lib/program/layout.ts";

@@ -12,20 +12,15 @@ import type { Config } from "../spec/config.ts";
 import { HOST_CHECK_REGIONS, planHostCheck } from "./host_check.ts";
 import { planIdentity, planLimits, planOomScore } from "./identity.ts";
 import {
-  planClone,
   planContainerFault,
   planExit,
   planExitCode,
   planFinish,
-  planLauncher,
   planLauncherFault,
   planReport,
   planRetry,
-  planStarted,
-  planState,
-  planWatch,
-  REGIONS,
-} from "./monitor.ts";
+} from "./ending.ts";
+import { planClone, planLauncher, planStarted, planState, planWatch, REGIONS } from "./monitor.ts";
 import { planBindSources } from "./binds.ts";
 import { mountKey, planMounts } from "./mounts.ts";
 import {

@@ -11,7 +11,7 @@ import { assemble } from "../program/assemble.ts";
 import { BUILT_IN } from "../program/layout.ts";
 import { type Act, type Arch, flags, previous, type Region, result, step, text } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
-import { planReport } from "./monitor.ts";
+import { planReport } from "./ending.ts";
 import { closeLock, CODE, planExec, resetSignals, stringVector } from "./process.ts";
 
 const SIGCHLD = 17;

@@ -3,19 +3,8 @@ import { STEP } from "../program/interpreter.ts";
 import { BUILT_IN } from "../program/layout.ts";
 import type { Act, Step } from "../program/step.ts";
 import { exampleSetting, writeSteps } from "./config_example.ts";
-import {
-  planClone,
-  planContainerFault,
-  planExit,
-  planExitCode,
-  planFinish,
-  planLauncher,
-  planReport,
-  planRetry,
-  planStarted,
-  planState,
-  planWatch,
-} from "./monitor.ts";
+import { planContainerFault, planExit, planExitCode, planFinish, planReport, planRetry } from "./ending.ts";
+import { planClone, planLauncher, planStarted, planState, planWatch } from "./monitor.ts";
 
 const setting = exampleSetting();
 
