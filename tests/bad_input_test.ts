@@ -101,7 +101,7 @@ test("an entry that climbs out with ..", async (box) => {
   await expectBadArchive(box, archive, /dotdot\.tar": entry "\.\.\/\.\.\/\.\.\/evil" leads out/);
 });
 
-test("absolute names and links that lead out touch nothing outside", async (box) => {
+test("absolute names and links that lead out are refused, and touch nothing outside", async (box) => {
   const canary = box.directory("canary");
   const file = box.file("canary/f", "untouched");
   box.file("d/f", "evil");
@@ -119,8 +119,7 @@ test("absolute names and links that lead out touch nothing outside", async (box)
   // A hard link to the file of the host, and then that link written to.
   await tar("-C", at("hard"), "-rf", at("hardlink.tar"), "b");
   for (const name of ["absolute", "symlink", "hardlink"]) {
-    const { code, stderr } = await box.paddock.run(["run", at(`${name}.tar`), "true"]);
-    assert(code === 125 || code === 127, `${name}: ${code} ${stderr}`);
+    await expectBadArchive(box, at(`${name}.tar`), /has an absolute name|leads out/);
     assertEquals([...Deno.readDirSync(canary)].map((entry) => entry.name), ["f"], name);
     assertEquals(Deno.readTextFileSync(file), "untouched", name);
   }

@@ -7,7 +7,7 @@ import { requires } from "./support/requires.ts";
 Deno.test({
   ...requires("root"),
   name: "relabelTree labels a directory, what is in it, and a link itself and not its target",
-  fn() {
+  fn(): void {
     const base = Deno.makeTempDirSync();
     try {
       Deno.mkdirSync(`${base}/volume/inner`, { recursive: true });
