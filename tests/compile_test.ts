@@ -33,7 +33,7 @@ function runBare(program: string, options: CallOptions = {}): Promise<Outcome> {
   return call([program], { clearEnv: true, cwd: "/", ...options });
 }
 
-test("a directory becomes a program of a few kilobytes that runs it with no environment at all", async (box) => {
+test("a directory becomes a program of some kilobytes that runs it with no environment at all", async (box) => {
   const program = await compile(box, [
     "--hostname",
     "compiled",

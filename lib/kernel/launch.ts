@@ -1,5 +1,5 @@
 /**
- * Becoming a launcher: this process, Deno and all, is replaced by a program of a few kilobytes.
+ * Becoming a launcher: this process, Deno and all, is replaced by a program of some forty kilobytes.
  *
  * @module
  */

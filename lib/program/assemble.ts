@@ -1,5 +1,5 @@
 /**
- * The compiler: a plan becomes a static ELF executable of a few kilobytes, the launcher.
+ * The compiler: a plan becomes a static ELF executable of some forty kilobytes, the launcher.
  *
  * The file is two segments: one page with the ELF header and the interpreter, readable and executable; and the data,
  * readable and writable: a header, the table of steps, the plan's regions and structs, its strings, and last what is
