@@ -11,7 +11,6 @@
  */
 import { ACTS } from "./demo/acts.ts";
 import { Stage } from "./demo/stage.ts";
-import { findTraces } from "./demo/traces.ts";
 import { IS_BUILT, PADDOCK_COMMAND } from "../tests/support/paddock.ts";
 
 const CANNOT_BEGIN = 125;
@@ -44,12 +43,11 @@ async function play(stage: Stage): Promise<string[]> {
   stage.title("Containers from scratch, by paddock");
   stage.tell(`in ${stage.work}`);
   stage.tell(`paddock is ${stage.paddockCommand(["VERB"]).join(" ")}`);
-  const before = findTraces(stage.home);
   const failed: string[] = [];
   for (const [index, act] of ACTS.entries()) {
     stage.title(`${index + 1}. ${act.title}`);
     try {
-      stage.pass(await act.play(stage, before));
+      stage.pass(await act.play(stage));
     } catch (error) {
       stage.fail(error instanceof Error ? error.message : String(error));
       failed.push(act.title);

@@ -332,7 +332,7 @@ Deno.test({
       assertEquals(beside.config.cmd, ["web"]);
       assertEquals(beside.config.env?.at(-1), "A=1");
       assertMatch(beside.config.env?.[0] ?? "", /^PATH=/);
-      assertEquals(beside.notes, [`using the image config in ${sidecar}`]);
+      assertEquals(beside.notes, []);
       Deno.writeTextFileSync(`${dir}/other.json`, JSON.stringify({ config: { Entrypoint: ["x"], Env: ["PATH=/x"] } }));
       const named = findImageConfig({ archive, rootfs, configFile: `${dir}/other.json` });
       assertEquals(named, { config: { entrypoint: ["x"], env: ["PATH=/x"] }, notes: [] });

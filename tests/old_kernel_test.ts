@@ -25,7 +25,7 @@ function onEach(
       ...needs,
       fn: async () => {
         using paddock = new Paddock();
-        const { dir } = await busybox();
+        const dir = await copyFixture(await busybox(), `${paddock.work}/rootfs`);
         await expectNoLeaks(paddock, async () => {
           await body((words, options) => callOn(kernel, paddock.command(words), options), { paddock, dir, kernel });
         });
@@ -36,7 +36,7 @@ function onEach(
 
 interface Context {
   readonly paddock: Paddock;
-  /** A root filesystem of busybox that nobody may write to. */
+  /** A root filesystem of busybox, a copy. */
   readonly dir: string;
   readonly kernel: OldKernel;
 }

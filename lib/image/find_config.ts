@@ -53,7 +53,7 @@ export function findImageConfig({ configFile, archive, hasCommand = false, rootf
   if (configFile !== undefined) return { config: complete(readConfigFile(configFile), rootfs), notes: [] };
   const sidecar = archive === undefined ? undefined : listSidecars(archive).find(isFile);
   if (sidecar !== undefined) {
-    return { config: complete(readConfigFile(sidecar), rootfs), notes: [`using the image config in ${sidecar}`] };
+    return { config: complete(readConfigFile(sidecar), rootfs), notes: [] };
   }
   const config = complete({}, rootfs);
   if (archive === undefined || hasCommand) return { config, notes: [] };

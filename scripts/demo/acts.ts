@@ -6,13 +6,13 @@
 import { join } from "@std/path";
 import { writeRootfs } from "./rootfs.ts";
 import type { Said, Stage } from "./stage.ts";
-import { findLauncher, findLeftovers, findTraces, type Traces, waitFor } from "./traces.ts";
+import { findLauncher, findLeftovers, findTraces, waitFor } from "./traces.ts";
 
 /** One act. */
 export interface Act {
   readonly title: string;
   /** Plays it. @throws Error saying what is not as it must be. */
-  play(stage: Stage, before: Traces): Promise<string>;
+  play(stage: Stage): Promise<string>;
 }
 
 /** The acts in their order; the first makes what the others use. */
@@ -116,14 +116,15 @@ async function compileProgram(stage: Stage): Promise<string> {
   return `${(size / 1000).toFixed(0)} kB, and ${(performance.now() - begun).toFixed(0)} ms from start to end`;
 }
 
-async function killLauncher(stage: Stage, before: Traces): Promise<string> {
+async function killLauncher(stage: Stage): Promise<string> {
   const name = "demo";
+  const before = findTraces(stage.home, name);
   stage.tell("What a container has on the host: cgroups and two directories. Its mounts are its own.");
   const child = stage.start(["run", "--name", name, "--rm", "--memory", "100m", IMAGE, "sleep", "60"]);
   const launcher = await waitFor(() => findLauncher(name));
   try {
     if (launcher === undefined) throw new Error("the container did not start");
-    const during = findTraces(stage.home);
+    const during = findTraces(stage.home, name);
     stage.show(`host        before  while it runs`);
     for (const kind of ["mounts", "cgroups", "directories"] as const) {
       stage.show(`${kind.padEnd(12)}${`${before[kind].length}`.padStart(6)}${`${during[kind].length}`.padStart(15)}`);
@@ -135,8 +136,12 @@ async function killLauncher(stage: Stage, before: Traces): Promise<string> {
   }
   expect(await stage.paddock(["gc"]), { code: 0 });
   expect(await stage.paddock(["ps", "-a"]), { code: 0 });
-  const clean = await waitFor(() => findLeftovers(before, findTraces(stage.home)).length === 0 ? true : undefined);
-  if (clean === undefined) throw new Error(`left behind: ${findLeftovers(before, findTraces(stage.home)).join(", ")}`);
+  const clean = await waitFor(() =>
+    findLeftovers(before, findTraces(stage.home, name)).length === 0 ? true : undefined
+  );
+  if (clean === undefined) {
+    throw new Error(`left behind: ${findLeftovers(before, findTraces(stage.home, name)).join(", ")}`);
+  }
   return "after all these containers: no mount, no cgroup, no directory more than before";
 }
 

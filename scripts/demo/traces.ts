@@ -16,24 +16,21 @@ export interface Traces {
   readonly directories: readonly string[];
 }
 
-/** Looks. @param home the demo's directory */
-export function findTraces(home: string): Traces {
+/** Looks. @param home the demo's directory @param name of the container: others may come and go beside it */
+export function findTraces(home: string, name: string): Traces {
   return {
     mounts: readText("/proc/self/mountinfo").trimEnd().split("\n"),
-    cgroups: listCgroups(),
+    cgroups: listCgroups().filter((path) => path.endsWith(`/${name}`)),
     directories: [join(home, "run"), join(home, "data/containers")].flatMap(listDirectories),
   };
 }
 
-/**
- * What the second look has and the first had not, and nobody uses. Other containers may come and go beside the demo: a
- * cgroup with processes is theirs.
- */
+/** What the second look has and the first had not. */
 export function findLeftovers(before: Traces, after: Traces): string[] {
   const added = (kind: keyof Traces): string[] => after[kind].filter((line) => !before[kind].includes(line));
   return [
     ...added("mounts").filter((line) => line.includes("paddock")),
-    ...added("cgroups").filter((path) => readText(join(path, "cgroup.procs")).trim() === "" && existsSync(path)),
+    ...added("cgroups"),
     ...added("directories"),
   ];
 }
