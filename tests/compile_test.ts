@@ -206,6 +206,18 @@ test("inspect-program lists its steps, as text and as JSON, and needs no root", 
   assertEquals(found.steps.filter(({ call }: { call: string }) => call === "clone").length, 1);
 });
 
+test("inspect-program --code shows the machine code with its listing, and refuses code that is not ours", async (box) => {
+  const program = await compile(box, [box.rootfs, "true"]);
+  const { stdout } = await box.paddock.run(["inspect-program", "--code", program]);
+  assertMatch(stdout, /^400100 {2}[0-9a-f ]+ {2}mov/);
+  assert(stdout.includes(Deno.build.arch === "x86_64" ? "syscall" : "svc"));
+  const bytes = Deno.readFileSync(program);
+  bytes[0x120] = bytes[0x120]! ^ 1;
+  const { code, stderr } = await box.paddock.run(["inspect-program", "--code", box.file("changed", bytes)]);
+  assertEquals(code, 125);
+  assertMatch(stderr, /changed has other machine code/);
+});
+
 test("what it cannot hold is refused: standard input, --trace, --rw-save, no output", async (box) => {
   const refused = async (...words: string[]): Promise<void> => {
     const { code, stderr } = await box.paddock.run(["compile", ...words]);

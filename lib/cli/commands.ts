@@ -69,8 +69,11 @@ export const COMMANDS: readonly Command[] = [
     name: "inspect-program",
     summary: "list the steps of a compiled program",
     positionals: [{ name: "FILE", path: true }],
-    options: [JSON_FLAG],
-    examples: [["paddock inspect-program ./web", "what the program will do"]],
+    options: [{ name: "code", help: "the machine code that walks the steps, in place of them" }, JSON_FLAG],
+    examples: [
+      ["paddock inspect-program ./web", "what the program will do"],
+      ["paddock inspect-program --code ./web", "all of its machine code, with its listing"],
+    ],
     load: () => import("./verbs/inspect_program.ts"),
   },
   {

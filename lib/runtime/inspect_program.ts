@@ -6,14 +6,25 @@
 import { PaddockError } from "../base/errors.ts";
 import { decodeProgram, type Program } from "../program/decode.ts";
 import { formatDecoded } from "../program/format.ts";
+import { CODE_OFFSET, interpreterCode, LISTING, TEXT_ADDRESS } from "../program/interpreter.ts";
+import type { Arch } from "../program/step.ts";
+
+/** What is shown of a launcher: its steps unless `code` is set. */
+export interface InspectOptions {
+  readonly json: boolean;
+  /** The interpreter's machine code. */
+  readonly code: boolean;
+}
 
 /**
- * The steps of a launcher's file as text, or as JSON.
+ * The steps of a launcher's file, or its machine code, as text or as JSON.
  *
- * @throws PaddockError where the file cannot be read, or is no launcher.
+ * @throws PaddockError where the file cannot be read, or is no launcher of ours: its code must be the one we know.
  */
-export async function inspectProgram(path: string, { json }: { readonly json: boolean }): Promise<string> {
-  const program = decode(await read(path), path);
+export async function inspectProgram(path: string, { json, code }: InspectOptions): Promise<string> {
+  const file = await read(path);
+  const program = decode(file, path);
+  if (code) return describeCode(file, program.arch, path, json);
   return json ? describeAsJson(program) : describe(program);
 }
 
@@ -32,6 +43,26 @@ function decode(bytes: Uint8Array, path: string): Program {
     if (cause instanceof PaddockError) throw new PaddockError(`cannot list ${path}: ${cause.message}`, { cause });
     throw cause;
   }
+}
+
+/** The listing that belongs to the file's own bytes. */
+function describeCode(file: Uint8Array, arch: Arch, path: string, json: boolean): string {
+  const known = interpreterCode(arch);
+  const own = file.subarray(CODE_OFFSET, CODE_OFFSET + known.length);
+  if (!known.every((byte, index) => byte === own[index])) {
+    throw new PaddockError(`${path} has other machine code than this paddock gives a launcher`, {
+      hint: "compile it again, or look at it with the paddock that made it",
+    });
+  }
+  let at = TEXT_ADDRESS + CODE_OFFSET;
+  const rows = LISTING[arch].map(([bytes, mnemonic]) => {
+    const row = { address: at.toString(16), bytes, mnemonic };
+    at += bytes.split(" ").length;
+    return row;
+  });
+  if (json) return JSON.stringify(rows, null, 2) + "\n";
+  const width = Math.max(...rows.map(({ bytes }) => bytes.length));
+  return rows.map(({ address, bytes, mnemonic }) => `${address}  ${bytes.padEnd(width)}  ${mnemonic}\n`).join("");
 }
 
 function describe(program: Program): string {

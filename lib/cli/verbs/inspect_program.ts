@@ -11,6 +11,6 @@ import { isOn } from "../words.ts";
 export async function run(words: Words, host: Host): Promise<number> {
   const path = resolveHostPath(words.positionals[0] ?? "", host);
   const { inspectProgram } = await import("../../runtime/inspect_program.ts");
-  host.print(await inspectProgram(path, { json: isOn(words, "json") }));
+  host.print(await inspectProgram(path, { json: isOn(words, "json"), code: isOn(words, "code") }));
   return 0;
 }
