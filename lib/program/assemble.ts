@@ -55,7 +55,7 @@ function placeSteps(plan: Plan): PlacedStep[] {
 
 const KIND = Object.fromEntries(KINDS.map((kind, number) => [kind, number])) as Readonly<Record<Kind, number>>;
 
-/** Writes the rows of the table. */
+/** Writes the rows of the table, 32 bits at a time (the layout is in interpreter.ts; both architectures are little-endian). */
 class Assembler {
   readonly #labels = new Map<string, number>();
 
@@ -69,27 +69,12 @@ class Assembler {
   }
 
   writeStep(index: number): void {
-    const { step, act, fault } = this.steps[index]!;
+    const { step: { call, args, onNegative, onZero = "next", onPositive = "next" }, act, fault } = this.steps[index]!;
     const { memory } = this;
-    const { view } = memory;
-    const at = memory.stepOffset(index);
-    const isOperation = step.call.startsWith("@");
-    if (step.args.length > 6) throw new RangeError(`plan: "${step.call}" has more than six arguments`);
-    view.setUint16(
-      at + STEP.number,
-      isOperation ? operationNumber(step.call) : syscallNumber(step.call, memory.arch),
-      true,
-    );
-    view.setUint8(at + STEP.count, step.args.length);
-    view.setUint16(at + STEP.what, memory.whatIndex(act.what), true);
-    this.#writeTarget(index, 0, step.onNegative ?? (isOperation ? "next" : fault));
-    this.#writeTarget(index, 1, step.onZero ?? "next");
-    this.#writeTarget(index, 2, step.onPositive ?? "next");
-    this.#writeArguments(index, at);
-  }
-
-  #writeArguments(index: number, at: number): void {
-    const { args } = this.steps[index]!.step;
+    const isOperation = call.startsWith("@");
+    const number = isOperation ? operationNumber(call) : syscallNumber(call, memory.arch);
+    if (args.length > 6) throw new RangeError(`plan: "${call}" has more than six arguments`);
+    const at = memory.stepOffset(index) / 4;
     let indirect = 0;
     let kinds = 0;
     for (let place = 0; place < args.length; place++) {
@@ -97,21 +82,24 @@ class Assembler {
       const kind = kindOf(arg);
       if (kind === KIND.result || kind === KIND.load) indirect |= 1 << place;
       kinds |= kind << (4 * place);
-      const value = this.#resolve(arg, index);
-      // Structs and strings may have moved the view.
-      this.memory.writeWord(at + STEP.args + 8 * place, value);
+      memory.writeWord(at + STEP.args / 4 + 2 * place, this.#resolve(arg, index));
     }
-    this.memory.view.setUint8(at + STEP.indirect, indirect);
-    this.memory.view.setUint32(at + STEP.kinds, kinds, true);
+    const negative = this.#target(index, onNegative ?? (isOperation ? "next" : fault));
+    // After the arguments: a struct or string among them may have moved the memory.
+    const { words } = memory;
+    words[at + STEP.number / 4] = number | (indirect << 16) | (args.length << 24);
+    words[at + STEP.kinds / 4] = kinds;
+    words[at + STEP.targets / 4] = negative | (this.#target(index, onZero) << 16);
+    words[at + STEP.targets / 4 + 1] = this.#target(index, onPositive) | (memory.whatIndex(act.what) << 16);
   }
 
-  #writeTarget(index: number, place: number, target: string): void {
+  /** Where a target lies, in units of 8 bytes from the table's start. */
+  #target(index: number, target: string): number {
+    if (target === "next") return (this.memory.stepOffset(index + 1) - HEADER_SIZE) / 8;
     const { act, end } = this.steps[index]!;
-    const found = target === "next" ? index + 1 : target === "end" ? end : this.#labels.get(target);
+    const found = target === "end" ? end : this.#labels.get(target);
     if (found === undefined) throw new RangeError(`plan: no step has the label "${target}" (${act.what})`);
-    const { memory } = this;
-    const units = (memory.stepOffset(found) - HEADER_SIZE) / 8;
-    memory.view.setUint16(memory.stepOffset(index) + STEP.targets + 2 * place, units, true);
+    return (this.memory.stepOffset(found) - HEADER_SIZE) / 8;
   }
 
   #resolve(arg: Arg, index: number): number | bigint {

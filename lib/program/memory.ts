@@ -32,7 +32,9 @@ export interface TableShape {
 export class Memory {
   readonly arch: Arch;
   #bytes = new Uint8Array(65536);
-  view = new DataView(this.#bytes.buffer);
+  #view = new DataView(this.#bytes.buffer);
+  /** The same memory in 32-bit words; another object whenever it has grown. */
+  words = new Uint32Array(this.#bytes.buffer);
   #used: number;
   #buffersEnd = BUFFERS_OFFSET;
   readonly #offsets: number[] = [];
@@ -61,11 +63,11 @@ export class Memory {
 
   #writeHeader({ arch, name }: Pick<Plan, "arch" | "name">, steps: number, whatCount: number): void {
     this.#writeText(HEADER.magic, MAGIC);
-    this.view.setUint32(HEADER.version, LAYOUT_VERSION, true);
-    this.view.setUint32(HEADER.arch, arch === "x86_64" ? 62 : 183, true);
-    this.view.setUint32(HEADER.steps, steps, true);
+    this.#view.setUint32(HEADER.version, LAYOUT_VERSION, true);
+    this.#view.setUint32(HEADER.arch, arch === "x86_64" ? 62 : 183, true);
+    this.#view.setUint32(HEADER.steps, steps, true);
     this.#whatsOffset = this.#reserve(8 * whatCount, 8);
-    this.view.setUint32(HEADER.whats, DATA_ADDRESS + this.#whatsOffset, true);
+    this.#view.setUint32(HEADER.whats, DATA_ADDRESS + this.#whatsOffset, true);
     this.#writeSpan(HEADER.name, name);
     this.#regions.set(BUILT_IN.data, 0);
     this.#regions.set(BUILT_IN.size, HEADER.size);
@@ -101,12 +103,13 @@ export class Memory {
     return DATA_ADDRESS + found + offset;
   }
 
-  /** Writes 64 bits; a negative number in two's complement. */
+  /** Writes 64 bits at a place counted in 32-bit words; a negative number in two's complement. */
   writeWord(at: number, value: number | bigint): void {
-    if (typeof value === "bigint") this.view.setBigUint64(at, BigInt.asUintN(64, value), true);
+    if (typeof value === "bigint") this.#view.setBigUint64(4 * at, BigInt.asUintN(64, value), true);
     else {
-      this.view.setUint32(at, value >>> 0, true);
-      this.view.setUint32(at + 4, Math.floor(value / 2 ** 32) >>> 0, true);
+      // An element takes a number modulo 2^32.
+      this.words[at] = value;
+      this.words[at + 1] = Math.floor(value / 2 ** 32);
     }
   }
 
@@ -132,7 +135,7 @@ export class Memory {
   finish(): { readonly bytes: Uint8Array<ArrayBuffer>; readonly size: number } {
     const fileSize = this.#used;
     if (fileSize > BUFFERS_OFFSET) throw new RangeError(`plan: ${fileSize} bytes are too large for a launcher`);
-    this.view.setUint32(HEADER.size, fileSize, true);
+    this.#view.setUint32(HEADER.size, fileSize, true);
     const size = this.#buffersEnd === BUFFERS_OFFSET ? fileSize : this.#buffersEnd;
     return { bytes: this.#bytes.subarray(0, fileSize), size };
   }
@@ -189,15 +192,15 @@ export class Memory {
     const last = ERRNO_TABLE.at(-1)?.[0] ?? 0;
     const table = this.#reserve(8 * (last + 1), 8);
     for (const [number, name, meaning] of ERRNO_TABLE) this.#writeSpan(table + 8 * number, `${name}: ${meaning}`);
-    this.view.setUint32(HEADER.errors, DATA_ADDRESS + table, true);
+    this.#view.setUint32(HEADER.errors, DATA_ADDRESS + table, true);
     return table;
   }
 
   /** The address of a string and, after it, its length in bytes, 32 bits each. */
   #writeSpan(at: number, value: string): void {
     const offset = this.#intern(value);
-    this.view.setUint32(at, DATA_ADDRESS + offset, true);
-    this.view.setUint32(at + 4, this.#bytes.indexOf(0, offset) - offset, true);
+    this.#view.setUint32(at, DATA_ADDRESS + offset, true);
+    this.#view.setUint32(at + 4, this.#bytes.indexOf(0, offset) - offset, true);
   }
 
   #writeFields(offset: number, size: number, fields: readonly Field[]): void {
@@ -210,10 +213,10 @@ export class Memory {
   }
 
   #writeNumber(at: number, size: 1 | 2 | 4 | 8, value: number | bigint): void {
-    if (size === 8) this.writeWord(at, value);
-    else if (size === 4) this.view.setUint32(at, Number(value) >>> 0, true);
-    else if (size === 2) this.view.setUint16(at, Number(value), true);
-    else this.view.setUint8(at, Number(value));
+    if (size === 8) this.#view.setBigUint64(at, BigInt.asUintN(64, BigInt(value)), true);
+    else if (size === 4) this.#view.setUint32(at, Number(value) >>> 0, true);
+    else if (size === 2) this.#view.setUint16(at, Number(value), true);
+    else this.#view.setUint8(at, Number(value));
   }
 
   #reserve(size: number, alignment: number): number {
@@ -225,10 +228,11 @@ export class Memory {
 
   #grow(): void {
     if (this.#used <= this.#bytes.length) return;
-    const larger = new Uint8Array(Math.max(this.#used, 2 * this.#bytes.length));
+    const larger = new Uint8Array(align(Math.max(this.#used, 2 * this.#bytes.length), 8));
     larger.set(this.#bytes);
     this.#bytes = larger;
-    this.view = new DataView(larger.buffer);
+    this.#view = new DataView(larger.buffer);
+    this.words = new Uint32Array(larger.buffer);
   }
 }
 
