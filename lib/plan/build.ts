@@ -93,7 +93,7 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
     side: "launcher",
     title: "before the container",
     fault: "launcher.fault",
-    acts: [
+    acts: labelFirst([
       ...planLauncher(setting),
       ...(setting.finish === undefined ? planHostCheck(facts, cgroup.paths) : []),
       ...planState(setting),
@@ -112,7 +112,7 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
         unshare: unshareOptions(config),
         concurrent: inUserNamespace,
       }),
-    ],
+    ], "begin"),
   };
 }
 

@@ -187,27 +187,27 @@ export function planStarted(setting: Setting): Act[] {
       ],
     },
     recordPid(setting),
-    ...(setting.trace ? [] : [forgetContainer()]),
+    ...(setting.trace ? [] : [forgetSteps()]),
   ];
 }
 
 /**
- * The pages of the table that only the container's steps were in. They are private copies of the file's: what the kernel
- * drops here it would read again from there.
+ * The pages of the table that only steps from the beginning to the exec were in. They are private copies of the file's:
+ * what the kernel drops here it would read again from there.
  */
-function forgetContainer(): Act {
+function forgetSteps(): Act {
   const PAGE_MASK = ~0xfff;
   const MADV_DONTNEED = 4;
   return {
-    what: "give back the memory of the container's steps",
-    why: "they have run; what watches over the container is left with a few pages",
+    what: "give back the memory of steps that have run",
+    why: "what watches over the container is left with a few pages",
     shell: [],
     steps: [
       // Where the child looked at its working directory: a page of its own, as all large regions.
       step("madvise", [{ region: "path" }, 4096, MADV_DONTNEED], { onNegative: "next" }),
       // Inwards, for the neighbours are still in use. A kernel with larger pages refuses, and the pages stay.
       step("@and", [{ step: "started" }, PAGE_MASK]),
-      step("@add", [{ step: "container" }, ~PAGE_MASK]),
+      step("@add", [{ step: "begin" }, ~PAGE_MASK]),
       step("@and", [previous(), PAGE_MASK]),
       step("@sub", [previous(3), previous()], { onNegative: "end", onZero: "end" }),
       step("madvise", [previous(2), previous(), MADV_DONTNEED], { onNegative: "next" }),
