@@ -25,7 +25,7 @@ function onEach(
       ...needs,
       fn: async () => {
         using paddock = new Paddock();
-        const dir = await copyFixture(await busybox(), `${paddock.work}/rootfs`);
+        const dir = await copyFixture(await busybox(), `${paddock.work}/busybox-rootfs`);
         await expectNoLeaks(paddock, async () => {
           await body((words, options) => callOn(kernel, paddock.command(words), options), { paddock, dir, kernel });
         });

@@ -54,7 +54,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "compile",
-    summary: "make a program of some forty kilobytes that starts the container",
+    summary: "make a small program that starts the container",
     description: "Takes the words of `run` and writes a static executable that needs neither paddock nor anything " +
       "else, on a host like this one.",
     positionals: [IMAGE, COMMAND],
