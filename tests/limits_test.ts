@@ -7,7 +7,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { Box } from "./support/box.ts";
 import { expectNoLeaks } from "./support/leaks.ts";
 import { call } from "./support/paddock.ts";
-import { type Ability, requires } from "./support/requires.ts";
+import { type Ability, findDisk, requires } from "./support/requires.ts";
 
 function test(name: string, needs: readonly Ability[], fn: (box: Box) => Promise<void>): void {
   Deno.test({
@@ -209,24 +209,12 @@ test("processors that the host has not are refused", ["controller:cpuset"], asyn
 
 // Disks
 
-/** A disk: the guest's spare one, or any of this host's. */
-function findDisk(): { path: string; numbers: string } | undefined {
-  const spare = Deno.env.get("PADDOCK_GUEST_DISK");
-  const rows = Deno.readTextFileSync("/proc/partitions").trim().split("\n").slice(2).map((row) =>
-    row.trim().split(/\s+/)
-  );
-  const row = rows.find(([, , blocks, name]) =>
-    spare === undefined ? Number(blocks) > 0 && /^(vd|sd|nvme\d+n)[a-z0-9]+$/.test(name!) : spare === `/dev/${name}`
-  );
-  return row === undefined ? undefined : { path: `/dev/${row[3]}`, numbers: `${row[0]}:${row[1]}` };
-}
-
 const disk = findDisk();
 const IO: Ability = versionOf("blkio") === "v1" ? "controller:blkio" : "controller:io";
 
 Deno.test({
   name: "limits: --device-read-bps and its like are set, and hold",
-  ...(disk === undefined ? { ignore: true } : requires("root", "tool:busybox", "cgroup", IO)),
+  ...requires("root", "tool:busybox", "cgroup", "disk", IO),
   fn: async () => {
     using box = await Box.make();
     const { path, numbers } = disk!;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Act, AT_FDCWD, flags, previous, type Region, type Step, step, text, writeFile } from "../program/step.ts";
+import { type Act, AT_FDCWD, flags, previous, type Step, step, text, writeFile } from "../program/step.ts";
 import type { ActsWithRegions } from "./device_acts.ts";
 import { writeLines } from "./device_acts.ts";
 import type { FileWrite, Setting } from "./setting.ts";
@@ -191,9 +191,4 @@ export function buildFreeze({ version, directory }: Hierarchy, frozen: boolean):
 /** As `writeFile`, and goes on to the step after them whatever fails. */
 function tryWriteFile(path: string, data: string): Step[] {
   return writeFile(path, data).map((step) => ({ ...step, onNegative: "next" }));
-}
-
-/** All regions of several. */
-export function mergeRegions(...parts: readonly ActsWithRegions[]): Readonly<Record<string, Region>> {
-  return Object.assign({}, ...parts.map(({ regions }) => regions));
 }

@@ -19,11 +19,9 @@ import {
   text,
 } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
+import { DEFAULT_PATH } from "../spec/defaults.ts";
 import { LOCK_FD } from "./setting.ts";
 import { splitPath } from "./targets.ts";
-
-/** Where execvp looks when PATH is not set (`man 3 exec`). */
-const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Region that holds the exit code to end with. */
 export const CODE = "code";

@@ -16,9 +16,6 @@ export interface Roots {
   readonly dataRoot: string;
 }
 
-/** The places unless the user says others. */
-export const DEFAULT_ROOTS: Roots = { root: "/run/paddock", dataRoot: "/var/lib/paddock" };
-
 /**
  * Makes a private directory where there is none, and refuses one that others could have prepared: whoever can write
  * into it decides what is mounted, killed and removed.

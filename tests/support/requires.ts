@@ -20,6 +20,8 @@ export type Ability =
   | "terminal"
   | "network"
   | "guest"
+  | `guest:${string}`
+  | "disk"
   | "built"
   | `controller:${string}`
   | `peer:${string}`
@@ -55,7 +57,12 @@ const CHECKS: Readonly<Record<string, (argument: string) => string | undefined>>
   userns: () => readOr("/proc/sys/user/max_user_namespaces").trim() === "0" ? "forbidden" : undefined,
   terminal: () => isThere("/dev/ptmx") ? undefined : "no /dev/ptmx",
   network: () => Deno.env.get("PADDOCK_TEST_NETWORK") === "1" ? undefined : "PADDOCK_TEST_NETWORK=1 allows it",
-  guest: () => Deno.env.get("PADDOCK_GUEST") !== undefined ? undefined : "not in a virtual machine of scripts/vm",
+  guest: (layout) => {
+    const guest = Deno.env.get("PADDOCK_GUEST");
+    if (guest === undefined) return "not in a virtual machine of scripts/vm";
+    return layout === "" || layout === guest ? undefined : `this is a ${guest} guest`;
+  },
+  disk: () => findDisk() === undefined ? "no disk" : undefined,
   built: () => Deno.env.get("PADDOCK_BIN") !== undefined ? undefined : "PADDOCK_BIN names no built paddock",
   peer: hasCommand,
   tool: hasCommand,
@@ -115,4 +122,16 @@ function isThere(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** A disk: the guest's spare one, or any of this host's. */
+export function findDisk(): { path: string; numbers: string } | undefined {
+  const spare = Deno.env.get("PADDOCK_GUEST_DISK");
+  const rows = Deno.readTextFileSync("/proc/partitions").trim().split("\n").slice(2).map((row) =>
+    row.trim().split(/\s+/)
+  );
+  const row = rows.find(([, , blocks, name]) =>
+    spare === undefined ? Number(blocks) > 0 && /^(vd|sd|nvme\d+n)[a-z0-9]+$/.test(name!) : spare === `/dev/${name}`
+  );
+  return row === undefined ? undefined : { path: `/dev/${row[3]}`, numbers: `${row[0]}:${row[1]}` };
 }

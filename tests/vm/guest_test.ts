@@ -5,12 +5,13 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { requires } from "../support/requires.ts";
 
 const guest = Deno.env.get("PADDOCK_GUEST");
-const inGuest = { ignore: guest === undefined };
-const inV2 = { ignore: guest !== "v2" };
-const inV1 = { ignore: guest !== "v1" };
-const inHybrid = { ignore: guest !== "hybrid" };
+const inGuest = requires("guest");
+const inV2 = requires("guest:v2");
+const inV1 = requires("guest:v1");
+const inHybrid = requires("guest:hybrid");
 
 interface Mount {
   readonly target: string;
