@@ -25,6 +25,15 @@ export function checkName(text: string): string {
   });
 }
 
+/**
+ * The process id that a launcher which was not prepared puts at the end of its names: seven digits; undefined where the
+ * id is none of those.
+ */
+export function launcherOf(id: string): number | undefined {
+  const digits = /-(\d{7})$/.exec(id)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
 /** A new id: twelve hexadecimal digits from the system's source of randomness. */
 export function makeId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(6));

@@ -8,7 +8,7 @@
 import { namesOfCapabilities } from "../base/capabilities.ts";
 import { PaddockError } from "../base/errors.ts";
 import { ARCH, isThere, must, syscall } from "../kernel/syscall.ts";
-import { readCgroupFacts } from "./cgroup_facts.ts";
+import { readCgroupFacts, type ReadText } from "./cgroup_facts.ts";
 import type { Facts } from "./facts.ts";
 import { probeFeatures } from "./features.ts";
 import { parseKernelVersion } from "./kernel_version.ts";
@@ -18,9 +18,11 @@ import { readOriginalNofile } from "./nofile.ts";
 /**
  * The facts of this host as they are now.
  *
+ * @param read through which its files are read, for who wants to know what was in them.
  * @throws PaddockError where `/proc` is not mounted: without it nothing can be known.
  */
-export function probeHost(): Facts {
+export function probeHost(read: ReadText = readText): Facts {
+  const readProc = (path: string) => requireText(path, read(path));
   const release = Deno.osRelease();
   const version = parseKernelVersion(release);
   const uid = syscall("geteuid");
@@ -30,8 +32,8 @@ export function probeHost(): Facts {
     arch: ARCH,
     release,
     version,
-    has: probeFeatures({ version, uid, filesystems, readText }),
-    cgroup: readCgroupFacts(readText, mounts),
+    has: probeFeatures({ version, uid, filesystems, readText: read }),
+    cgroup: readCgroupFacts(read, mounts),
     mounts,
     swapTotal: readSwapTotal(),
     nofile: readOriginalNofile(),
@@ -43,10 +45,31 @@ export function probeHost(): Facts {
 
 /** The text of a file, or `undefined` where it cannot be read. */
 export function readText(path: string): string | undefined {
+  const bytes = readBytes(path);
+  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
+}
+
+/** Reads files as `readText` does, and keeps what was in each: those who look later see the same. */
+export class ReadLog {
+  readonly #seen = new Map<string, Uint8Array | undefined>();
+
+  readonly readText = (path: string): string | undefined => {
+    const bytes = this.readBytes(path);
+    return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
+  };
+
+  /** What was in a file when it was first asked for; `undefined` where it could not be read. */
+  readBytes(path: string): Uint8Array | undefined {
+    if (!this.#seen.has(path)) this.#seen.set(path, readBytes(path));
+    return this.#seen.get(path);
+  }
+}
+
+function readBytes(path: string): Uint8Array | undefined {
   // Most of what cannot be read is not there, and is cheaper to ask for than to fail over.
   if (!isThere(path)) return undefined;
   try {
-    return Deno.readTextFileSync(path);
+    return Deno.readFileSync(path);
   } catch {
     return undefined;
   }
@@ -67,8 +90,7 @@ function readSwapTotal(): number {
   return Number(totalswap) * unit;
 }
 
-function readProc(path: string): string {
-  const text = readText(path);
+function requireText(path: string, text: string | undefined): string {
   if (text !== undefined) return text;
   throw new PaddockError(`cannot read ${path}, and without it nothing is known of this host`, {
     hint: "mount proc on /proc: mount -t proc proc /proc",

@@ -35,6 +35,12 @@ export function readUserFiles(rootfs: string): UserFiles {
 
 /** The text of a file inside a root filesystem, or `undefined` when there is none. @throws PaddockError */
 export function readRootFile(root: number, path: string, limit = SIZE_LIMIT): string | undefined {
+  const bytes = readRootBytes(root, path, limit);
+  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
+}
+
+/** The same as bytes. @throws PaddockError */
+export function readRootBytes(root: number, path: string, limit = SIZE_LIMIT): Uint8Array | undefined {
   // O_NONBLOCK: a fifo in its place must not keep us waiting.
   const fd = tryOpenInRoot(root, encodeText(path), O.RDONLY | O.NONBLOCK | O.NOCTTY);
   if (fd === -E.NOENT || fd === -E.NOTDIR) return undefined;
@@ -42,7 +48,7 @@ export function readRootFile(root: number, path: string, limit = SIZE_LIMIT): st
   const { mode, size } = statFd(file.number, `"${path}" of the image`);
   if ((mode & S.IFMT) !== S.IFREG) throw new PaddockError(`"${path}" of the image is not a regular file`);
   if (size > limit) throw new PaddockError(`"${path}" of the image is larger than ${limit} bytes`);
-  return new TextDecoder().decode(readWhole(file.number, limit, path));
+  return readWhole(file.number, limit, path);
 }
 
 /** Is something at a path inside a root filesystem? Symlinks are followed, inside. */

@@ -26,6 +26,8 @@ export interface LaunchOptions {
   readonly keep?: { readonly fd: number; readonly as: number };
   /** A directory on a filesystem that allows execution, for hosts which forbid it for files in memory. */
   readonly fallbackDirectory: string;
+  /** Its environment, each entry NUL-terminated; none unless given. */
+  readonly environment?: readonly Uint8Array[];
   /** True where the launcher cannot close the other descriptors itself (a kernel before 5.9). */
   readonly markDescriptors: boolean;
 }
@@ -41,10 +43,10 @@ export function becomeLauncher(program: Uint8Array, options: LaunchOptions): nev
   if (options.markDescriptors) markDescriptors();
   // The descriptor's old owner, if it had one, is this process, which is about to end.
   if (options.keep !== undefined) keepDescriptor(options.keep);
-  const first = executeDescriptor(fd, options.title);
+  const first = executeDescriptor(fd, options);
   if (inMemory === undefined) throw executeError(first);
   // `vm.memfd_noexec=2` and some security modules forbid what a file of the same content may do.
-  const second = executeDescriptor(unlinkedProgram(program, options.fallbackDirectory), options.title);
+  const second = executeDescriptor(unlinkedProgram(program, options.fallbackDirectory), options);
   throw executeError(second);
 }
 
@@ -91,11 +93,11 @@ function writeAll(fd: number, bytes: Uint8Array, object: string): void {
   for (let done = 0; done < bytes.length;) done += must(object, "write", fd, bytes.subarray(done), bytes.length - done);
 }
 
-/** Gives the error number: a call that works does not come back. The launcher needs no environment. */
-function executeDescriptor(fd: number, title: string): number {
+/** Gives the error number: a call that works does not come back. */
+function executeDescriptor(fd: number, { title, environment = [] }: LaunchOptions): number {
   const name = cString(title);
   const argv = new BigUint64Array([addressOf(name), 0n]);
-  const env = new BigUint64Array([0n]);
+  const env = new BigUint64Array([...environment.map(addressOf), 0n]);
   const bytes = (words: BigUint64Array<ArrayBuffer>) => new Uint8Array(words.buffer);
   return -syscall("execveat", fd, "", bytes(argv), bytes(env), AT_EMPTY_PATH);
 }

@@ -9,9 +9,12 @@ import { viewMounts } from "../cgroup/view.ts";
 import type { Facts } from "../host/facts.ts";
 import type { Act, Plan, Section } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
+import { freshnessRegions, GIVE_UP, planAnew, planFreshness } from "./freshness.ts";
+import type { CachedRun } from "./seen.ts";
 import { HOST_CHECK_REGIONS, planHostCheck } from "./host_check.ts";
 import { planIdentity, planLimits, planOomScore } from "./identity.ts";
 import {
+  giveUpLock,
   planContainerFault,
   planExit,
   planExitCode,
@@ -19,6 +22,7 @@ import {
   planLauncherFault,
   planReport,
   planRetry,
+  planWhetherAnew,
 } from "./ending.ts";
 import { planClone, planLauncher, planStarted, planState, planWatch, REGIONS } from "./monitor.ts";
 import { planBindSources } from "./binds.ts";
@@ -60,14 +64,19 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
     resources: config.linux.resources ?? {},
     ...(setting.cgroupParent === undefined ? {} : { parent: setting.cgroupParent }),
   }, facts);
+  const { cached } = setting;
   const sections: Section[] = [
+    ...(cached === undefined ? [] : [planFreshness(cached)]),
     prepare(config, facts, setting, cgroup),
     container(config, facts, setting, cgroup),
     ...(isNew(config, "user") ? [mapping(config, facts, setting)] : []),
     watch(config, facts, setting, cgroup),
     cleanUp(config, setting, cgroup),
-    ...(setting.finish === undefined ? standAlone(config, setting, cgroup) : [handOver(setting, setting.finish)]),
+    ...(setting.finish === undefined
+      ? standAlone(config, setting, cgroup)
+      : [handOver(config, setting, cgroup, setting.finish)]),
   ];
+  const [first, ...others] = sections;
   const plan = {
     arch: facts.arch,
     name: setting.name,
@@ -78,8 +87,10 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
       ...(config.process.terminal ? TERMINAL_REGIONS : {}),
       ...(isNew(config, "user") ? USER_NAMESPACE_REGIONS : {}),
       ...cgroup.regions,
+      ...(cached === undefined ? {} : freshnessRegions(cached)),
     },
-    sections,
+    // What has run is given back from here on.
+    sections: [{ ...first!, acts: labelFirst(first!.acts, "begin") }, ...others],
     cgroupPaths: cgroup.paths,
   };
   return setting.prepared ? plan : withRunId(plan, setting.id);
@@ -93,10 +104,10 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
     side: "launcher",
     title: "before the container",
     fault: "launcher.fault",
-    acts: labelFirst([
+    acts: [
       ...planLauncher(setting),
       ...(setting.finish === undefined ? planHostCheck(facts, cgroup.paths) : []),
-      ...planState(setting),
+      ...planState(setting, cgroup.paths),
       ...planDirectories(config, setting),
       ...cgroup.create,
       ...planBeforeClone(config, facts),
@@ -112,7 +123,7 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
         unshare: unshareOptions(config),
         concurrent: inUserNamespace,
       }),
-    ], "begin"),
+    ],
   };
 }
 
@@ -180,23 +191,38 @@ function cleanUp(config: Config, setting: Setting, cgroup: CgroupActs): Section 
   };
 }
 
-function handOver(setting: Setting, finish: NonNullable<Setting["finish"]>): Section {
+function handOver(
+  config: Config,
+  setting: Setting,
+  cgroup: CgroupActs,
+  finish: NonNullable<Setting["finish"]>,
+): Section {
   return {
     side: "launcher",
     title: "when there is something to tell or to clean",
     fault: "exit",
-    acts: [planLauncherFault(), ...planFinish(setting, finish)],
+    acts: [
+      planLauncherFault(),
+      ...(setting.cached === undefined
+        ? planFinish(setting, finish, "leftovers")
+        : [...tryAnew(config, setting, cgroup, setting.cached), ...planFinish(setting, finish, "outcome")]),
+    ],
   };
+}
+
+/**
+ * A launcher from the cache that fails before the command has begun is not the last word: what it made is removed, and
+ * paddock does the whole once more; it has the words for what is wrong, or does it better. Where something will not go
+ * away the state directory stays, with a free lock, and that paddock finds it.
+ */
+function tryAnew(config: Config, setting: Setting, cgroup: CgroupActs, cached: CachedRun): Act[] {
+  const removal = [...cgroup.remove, ...planRemoval(config, setting, "leftovers"), ...planExit(setting).slice(0, -1)];
+  return [planWhetherAnew("leftovers", "outcome"), ...redirect(removal, GIVE_UP), giveUpLock(), planAnew(cached)];
 }
 
 /** The same without paddock: one line, and the clean-up once more, as long as it takes. */
 function standAlone(config: Config, setting: Setting, cgroup: CgroupActs): Section[] {
-  const again = (acts: readonly Act[]) =>
-    acts.map((act) => ({
-      ...act,
-      steps: act.steps.map((found) => found.onNegative === "leftovers" ? { ...found, onNegative: "retry" } : found),
-    }));
-  const removal = again([...cgroup.remove, ...planRemoval(config, setting, "leftovers")]);
+  const removal = redirect([...cgroup.remove, ...planRemoval(config, setting, "leftovers")], "retry");
   return [{
     side: "launcher",
     title: "when something failed",
@@ -212,6 +238,14 @@ function standAlone(config: Config, setting: Setting, cgroup: CgroupActs): Secti
       planRetry("retry", "again", "givenUp"),
     ],
   }];
+}
+
+/** The same acts, of which what will not go away leads elsewhere. */
+function redirect(acts: readonly Act[], target: string): Act[] {
+  return acts.map((act) => ({
+    ...act,
+    steps: act.steps.map((found) => found.onNegative === "leftovers" ? { ...found, onNegative: target } : found),
+  }));
 }
 
 /** A place to jump to, and from there on to the next step or to `target`. */

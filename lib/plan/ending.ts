@@ -14,9 +14,10 @@
 import { EXIT } from "../base/errors.ts";
 import { BUILT_IN } from "../program/layout.ts";
 import { STEP } from "../program/interpreter.ts";
-import { type Act, type Arg, AT_FDCWD, flags, previous, step, text } from "../program/step.ts";
+import { type Act, type Arg, AT_FDCWD, flags, previous, result, step, text } from "../program/step.ts";
+import { BEGUN, environmentSteps, GIVE_UP } from "./freshness.ts";
 import { CODE, stringVector } from "./process.ts";
-import type { Setting } from "./setting.ts";
+import { LOCK_FD, type Setting } from "./setting.ts";
 
 /** Where the child goes when a step fails: it notes the step and ends; the launcher sees it. */
 export function planContainerFault(): Act {
@@ -108,25 +109,61 @@ export function planOutcome(setting: Setting, label: string): Act {
   };
 }
 
-/** Executes paddock, which tells why the container failed and removes what is left; TypeScript has better words. */
-export function planFinish(setting: Setting, finish: NonNullable<Setting["finish"]>): Act[] {
+/**
+ * Executes paddock, which tells why the container failed and removes what is left; TypeScript has better words.
+ *
+ * @param label of its first step.
+ */
+export function planFinish(setting: Setting, finish: NonNullable<Setting["finish"]>, label: string): Act[] {
   const lost = `paddock: cannot execute ${finish.argv[0]} to clean up after ${setting.name}: run \`paddock gc\`\n`;
   return [
-    planOutcome(setting, "leftovers"),
+    planOutcome(setting, label),
     {
       what: "execute paddock",
       why: "it tells what happened and removes what is left",
       shell: [],
       steps: [
         step("rt_sigprocmask", [flags("SIG_SETMASK"), { block: { size: 8, fields: [] } }, 0, 8]),
-        step("execve", [text(finish.argv[0] ?? ""), stringVector(finish.argv), stringVector(finish.env)], {
-          onNegative: "next",
-        }),
+        ...(setting.cached === undefined ? [] : environmentSteps()),
+        step("execve", [
+          text(finish.argv[0] ?? ""),
+          stringVector(finish.argv),
+          setting.cached === undefined ? stringVector(finish.env) : previous(),
+        ], { onNegative: "next" }),
         step("write", [2, text(lost), new TextEncoder().encode(lost).length], { onNegative: "next" }),
         step("exit_group", [{ load: CODE }]),
       ],
     },
   ];
+}
+
+/**
+ * Goes on with the next act where a launcher from the cache failed before the command began, and to `otherwise` in all
+ * other cases: when the command has begun, and when paddock made this launcher just now and would do the same again.
+ */
+export function planWhetherAnew(label: string, otherwise: string): Act {
+  return {
+    what: "see whether the command has begun",
+    why: "a launcher from the cache that failed before has done nothing that anybody could have seen",
+    shell: [],
+    steps: [
+      step("@add", [result(BEGUN), 0], { label, onNegative: otherwise, onPositive: otherwise }),
+      step("@add", [result("begin"), 0], { onNegative: otherwise, onPositive: otherwise }),
+    ],
+  };
+}
+
+/** What paddock is to clean up must not have an owner; signals are taken up again. */
+export function giveUpLock(): Act {
+  return {
+    what: "give up the lock",
+    why: "paddock removes what is left of a container whose lock is free",
+    shell: [],
+    steps: [
+      step("close", [LOCK_FD], { label: GIVE_UP, onNegative: "next" }),
+      step("rt_sigprocmask", [flags("SIG_SETMASK"), { block: { size: 8, fields: [] } }, 0, 8], { onNegative: "next" }),
+    ],
+  };
 }
 
 /** A launcher that stands alone tells in one line which step failed and why. */

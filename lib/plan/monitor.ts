@@ -29,6 +29,8 @@ import {
   step,
   text,
 } from "../program/step.ts";
+import { AGAIN, againSize, BEGUN, GIVE_UP } from "./freshness.ts";
+import type { CachedRun } from "./seen.ts";
 import { CODE } from "./process.ts";
 import { LOCK_FD, type Setting } from "./setting.ts";
 
@@ -121,21 +123,63 @@ function blockSignals(): Act {
   };
 }
 
-/** A launcher that stands alone makes and locks its state directory, by which `paddock gc` sees whether it lives. */
-export function planState(setting: Setting): Act[] {
+/**
+ * A launcher that nobody has prepared makes and locks its state directory, by which `paddock gc` sees whether it lives.
+ */
+export function planState(setting: Setting, cgroupPaths: readonly string[]): Act[] {
   if (setting.prepared) return [];
-  const parent = setting.stateDir.slice(0, setting.stateDir.lastIndexOf("/"));
-  return [{
-    what: `make the state directory ${setting.stateDir}`,
+  const { stateDir, cached } = setting;
+  const parent = stateDir.slice(0, stateDir.lastIndexOf("/"));
+  const lock = text(`${stateDir}/lock`);
+  const about = {
+    what: `make the state directory ${stateDir}`,
     why: "its lock says that the container is alive; when it is free, what the container left can be removed",
-    shell: [`mkdir -p ${setting.stateDir} && flock ${setting.stateDir}/lock`],
+    shell: [`mkdir -p ${stateDir} && flock ${stateDir}/lock`],
+  };
+  if (cached === undefined) {
+    return [{
+      ...about,
+      steps: [
+        step("mkdirat", [AT_FDCWD, text(parent), 0o700], { onNegative: "next" }),
+        step("mkdirat", [AT_FDCWD, text(stateDir), 0o700]),
+        step("openat", [AT_FDCWD, lock, flags("O_RDWR", "O_CREAT", "O_CLOEXEC"), 0o600]),
+        step("flock", [previous(), flags("LOCK_EX", "LOCK_NB")]),
+      ],
+    }];
+  }
+  // Another's directory of that name is none of ours: paddock chooses another name.
+  return [{
+    ...about,
     steps: [
-      step("mkdirat", [AT_FDCWD, text(parent), 0o700], { onNegative: "next" }),
-      step("mkdirat", [AT_FDCWD, text(setting.stateDir), 0o700]),
-      step("openat", [AT_FDCWD, text(`${setting.stateDir}/lock`), flags("O_RDWR", "O_CREAT", "O_CLOEXEC"), 0o600]),
-      step("flock", [previous(), flags("LOCK_EX", "LOCK_NB")]),
+      step("mkdirat", [AT_FDCWD, text(stateDir), 0o700], { onNegative: GIVE_UP }),
+      step("openat", [AT_FDCWD, lock, flags("O_RDWR", "O_CREAT"), 0o600], { onNegative: GIVE_UP }),
+      step("flock", [previous(), flags("LOCK_EX", "LOCK_NB")], { onNegative: GIVE_UP }),
+      // Where one of the standard descriptors was closed the lock has its number.
+      step("@sub", [previous(2), LOCK_FD], { onZero: "end" }),
+      step("dup3", [previous(3), LOCK_FD, 0]),
+      step("close", [previous(4)]),
     ],
-  }];
+  }, ...writeStateFiles(stateDir, cached, cgroupPaths)];
+}
+
+function writeStateFiles(stateDir: string, { config, record }: CachedRun, cgroupPaths: readonly string[]): Act[] {
+  return [
+    writeStateFile(`${stateDir}/config.json`, config),
+    writeStateFile(`${stateDir}/state.json`, `${JSON.stringify({ ...record, cgroupPaths })}\n`),
+  ];
+}
+
+function writeStateFile(path: string, data: string): Act {
+  return {
+    what: `write ${path}`,
+    why: "other commands tell by it what runs here, and what is left when it does not",
+    shell: [],
+    steps: [
+      step("openat", [AT_FDCWD, text(path), flags("O_WRONLY", "O_CREAT", "O_EXCL", "O_CLOEXEC"), 0o600]),
+      step("write", [previous(1), text(data), new TextEncoder().encode(data).length]),
+      step("close", [previous(2)]),
+    ],
+  };
 }
 
 /** How the container's first process is made. */
@@ -187,7 +231,7 @@ export function planStarted(setting: Setting): Act[] {
       ],
     },
     recordPid(setting),
-    ...(setting.trace ? [] : [forgetSteps()]),
+    ...(setting.trace ? [] : [forgetSteps(setting)]),
   ];
 }
 
@@ -195,7 +239,7 @@ export function planStarted(setting: Setting): Act[] {
  * The pages of the table that only steps from the beginning to the exec were in. They are private copies of the file's:
  * what the kernel drops here it would read again from there.
  */
-function forgetSteps(): Act {
+function forgetSteps({ cached }: Setting): Act {
   const PAGE_MASK = ~0xfff;
   const MADV_DONTNEED = 4;
   return {
@@ -205,6 +249,9 @@ function forgetSteps(): Act {
     steps: [
       // Where the child looked at its working directory: a page of its own, as all large regions.
       step("madvise", [{ region: "path" }, 4096, MADV_DONTNEED], { onNegative: "next" }),
+      ...(cached === undefined
+        ? []
+        : [step("madvise", [{ region: AGAIN }, againSize(cached), MADV_DONTNEED], { onNegative: "next" })]),
       // Inwards, for the neighbours are still in use. A kernel with larger pages refuses, and the pages stay.
       step("@and", [{ step: "started" }, PAGE_MASK]),
       step("@add", [{ step: "begin" }, ~PAGE_MASK]),
@@ -286,7 +333,10 @@ function recordPid(setting: Setting): Act {
     shell: [],
     steps: [
       step("@digits", [{ load: CHILD }, { region: "pid" }, PID_DIGITS], { label: "running" }),
-      step("openat", [AT_FDCWD, path, flags("O_WRONLY", "O_CREAT", "O_CLOEXEC"), 0o600], { onNegative: "end" }),
+      step("openat", [AT_FDCWD, path, flags("O_WRONLY", "O_CREAT", "O_CLOEXEC"), 0o600], {
+        label: BEGUN,
+        onNegative: "end",
+      }),
       step("write", [previous(), { region: "pid" }, PID_DIGITS], { onNegative: "next" }),
       step("close", [previous(2)]),
     ],

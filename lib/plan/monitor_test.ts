@@ -123,8 +123,8 @@ Deno.test("planLauncher that stands alone closes descriptors one by one where th
 });
 
 Deno.test("planState makes and locks the state directory where no paddock has done it", () => {
-  assertEquals(planState(setting), []);
-  assertEquals(writeSteps(planState(alone())), [
+  assertEquals(planState(setting, []), []);
+  assertEquals(writeSteps(planState(alone(), [])), [
     'mkdirat(-100, "/run/paddock", 0700)',
     'mkdirat(-100, "/run/paddock/web", 0700)',
     'openat(-100, "/run/paddock/web/lock", O_RDWR|O_CREAT|O_CLOEXEC, 0600)',
@@ -182,7 +182,9 @@ Deno.test("planWatch reaps, stops with the shell's job, kills at the second Ctrl
 });
 
 Deno.test("planFinish writes the record under another name first, and says what is left where paddock is gone", () => {
-  const lines = writeSteps(planFinish(setting, { argv: ["/usr/bin/paddock", "finish", "web"], env: ["HOME=/"] }));
+  const lines = writeSteps(
+    planFinish(setting, { argv: ["/usr/bin/paddock", "finish", "web"], env: ["HOME=/"] }, "leftovers"),
+  );
   const rename = 'renameat(-100, "/run/paddock/web/outcome.new", -100, "/run/paddock/web/outcome")';
   const exec = 'execve("/usr/bin/paddock", {32 bytes}, {16 bytes})';
   assert(lines.indexOf(rename) > 0 && lines.indexOf(rename) < lines.indexOf(exec));

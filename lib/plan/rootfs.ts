@@ -21,7 +21,11 @@ export function planDirectories(config: Config, setting: Setting): Act[] {
   const { rootfs } = setting;
   if (rootfs.kind === "directory") return [];
   const made = rootfs.inMemory ? [] : overlayDirectories(rootfs, isNew(config, "user"));
-  return [makeDirectories(setting.prepared ? made : [rootfs.directory, ...made], rootfs.directory)];
+  const act = makeDirectories(setting.prepared ? made : [rootfs.directory, ...made], rootfs.directory);
+  if (setting.cached === undefined) return [act];
+  const [first, ...rest] = act.steps;
+  const link = step("symlinkat", [text(setting.stateDir), AT_FDCWD, text(`${rootfs.directory}/state`)]);
+  return [{ ...act, steps: [first!, link, ...rest] }];
 }
 
 function makeDirectories(paths: readonly string[], directory: string): Act {
@@ -80,7 +84,7 @@ export function planRemoval(config: Config, setting: Setting, onLeftovers: strin
     steps: [
       ...(shifted ? unmountShifted(rootfs) : []),
       ...steps,
-      ...(setting.prepared
+      ...(setting.prepared || setting.cached !== undefined
         ? [step("unlinkat", [AT_FDCWD, text(`${rootfs.directory}/state`), 0], { onNegative: "next" })]
         : []),
       remove(rootfs.directory, onLeftovers),

@@ -4,10 +4,11 @@
  *
  * @module
  */
+import type { CachedRun } from "./seen.ts";
 
 /** Where a container lives, and what surrounds it. */
 export interface Setting {
-  /** Name of its directories and cgroups. For a compiled launcher its last digits are those of `RUN_ID_DIGITS`. */
+  /** Name of its directories and cgroups. Where it is not `prepared` its last digits are those of `RUN_ID_DIGITS`. */
   readonly id: string;
   /** Shown by `ps` as `paddock: NAME`. */
   readonly name: string;
@@ -36,6 +37,8 @@ export interface Setting {
   readonly keep: boolean;
   /** Every step is told with its result at the end. */
   readonly trace: boolean;
+  /** For a launcher that the next run of the same words takes from the cache; it is never `prepared`. */
+  readonly cached?: CachedRun;
 }
 
 /** Where the root filesystem comes from. */
@@ -62,5 +65,5 @@ export interface OverlayRootfs {
 /** The descriptor in which a launcher holds the lock of its container's state directory. */
 export const LOCK_FD = 3;
 
-/** Stands in names of a compiled launcher for its process id, which it writes in their place when it starts. */
+/** Stands in names of a launcher that runs many times for its process id, which it writes there when it starts. */
 export const RUN_ID_DIGITS = "0000000";

@@ -8,8 +8,8 @@
  * @module
  */
 import { elfExecutable } from "./elf.ts";
-import { HEADER_SIZE, OPERATION_BIT, STEP } from "./interpreter.ts";
-import { type Kind, KINDS } from "./layout.ts";
+import { DATA_OFFSET, HEADER_SIZE, OPERATION_BIT, STEP } from "./interpreter.ts";
+import { HEADER, type Kind, KINDS } from "./layout.ts";
 import { Memory } from "./memory.ts";
 import { type Act, type Arg, type Operation, OPERATIONS, type Plan, type Step } from "./step.ts";
 import { syscallNumber } from "./syscalls.ts";
@@ -30,6 +30,19 @@ export function assemble(plan: Plan): Uint8Array<ArrayBuffer> {
   memory.writeWhats();
   return elfExecutable(plan.arch, memory.finish());
 }
+
+/**
+ * A copy of a program whose status says that it was made just now: it need not look whether everything is as it was
+ * (`lib/plan/freshness.ts`).
+ */
+export function markJustMade(program: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const copy = program.slice();
+  copy[DATA_OFFSET + HEADER.status] = JUST_MADE;
+  return copy;
+}
+
+/** What the status holds then, before there is one. */
+const JUST_MADE = 1;
 
 interface PlacedStep {
   readonly step: Step;

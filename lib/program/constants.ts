@@ -112,6 +112,7 @@ const CONSTANTS: Readonly<Record<string, number | Readonly<Record<Arch, number>>
   // man 2 prctl
   PR_SET_PDEATHSIG: 0x1,
   PR_SET_NAME: 0xf,
+  PR_GET_SECCOMP: 0x15,
   PR_SET_DUMPABLE: 0x4,
   PR_CAPBSET_DROP: 0x18,
   PR_SET_NO_NEW_PRIVS: 0x26,

@@ -1,7 +1,7 @@
 /**
  * The launcher's interpreter: the machine code that walks the table of steps, beside its listing.
  *
- * It has no stack, no heap and no relocation: registers and the table are all there is, so that parent and child may
+ * It uses no stack, no heap and no relocation: registers and the table are all there is, so that parent and child may
  * run it in one address space (`CLONE_VM`). A step is 24 bytes and 8 for each argument; the machine code loads six
  * arguments whether they are there or not, and what it loads beyond them a call does not look at:
  *
@@ -156,6 +156,17 @@ const X86_64: readonly Instruction[] = [
   ["4c 89 f8", "mov rax,r15"],
   ["e9 3b ff ff ff", "jmp 0x63"],
   ["0f 1f 84 00 00 00 00 00", "nop DWORD PTR [rax+rax*1+0x0]"],
+  // @same
+  ["48 89 d1", "mov rcx,rdx"],
+  ["31 c0", "xor eax,eax"],
+  ["f3 a6", "repz cmps BYTE PTR ds:[rsi],BYTE PTR es:[rdi]"],
+  ["0f 95 c0", "setne al"],
+  ["e9 24 ff ff ff", "jmp 0x63"],
+  ["90", "nop"],
+  // @stack
+  ["48 89 e0", "mov rax,rsp"],
+  ["e9 1b ff ff ff", "jmp 0x63"],
+  ["0f 1f 84 00 00 00 00 00", "nop DWORD PTR [rax+rax*1+0x0]"],
   // @digits
   ["48 89 f8", "mov rax,rdi"],
   ["89 d1", "mov ecx,edx"],
@@ -165,9 +176,9 @@ const X86_64: readonly Instruction[] = [
   ["80 c2 30", "add dl,0x30"],
   ["ff c9", "dec ecx"],
   ["88 14 0e", "mov BYTE PTR [rsi+rcx*1],dl"],
-  ["75 f1", "jne 0x13b"],
+  ["75 f1", "jne 0x15b"],
   ["31 c0", "xor eax,eax"],
-  ["e9 12 ff ff ff", "jmp 0x63"],
+  ["e9 f2 fe ff ff", "jmp 0x63"],
 ];
 
 /** aarch64, as `objdump` prints it. */
@@ -263,6 +274,16 @@ const AARCH64: readonly Instruction[] = [
   ["d1 ff ff 17", "b 0x58"],
   ["1f 20 03 d5", "nop"],
   ["1f 20 03 d5", "nop"],
+  // @same
+  ["12 00 00 14", "b 0x168"],
+  ["1f 20 03 d5", "nop"],
+  ["1f 20 03 d5", "nop"],
+  ["1f 20 03 d5", "nop"],
+  // @stack
+  ["e0 03 00 91", "mov x0, sp"],
+  ["c9 ff ff 17", "b 0x58"],
+  ["1f 20 03 d5", "nop"],
+  ["1f 20 03 d5", "nop"],
   // @digits
   ["49 01 80 d2", "mov x9, #0xa"],
   ["0a 08 c9 9a", "udiv x10, x0, x9"],
@@ -271,9 +292,20 @@ const AARCH64: readonly Instruction[] = [
   ["42 04 00 d1", "sub x2, x2, #0x1"],
   ["2b 68 22 38", "strb w11, [x1, x2]"],
   ["e0 03 0a aa", "mov x0, x10"],
-  ["42 ff ff b5", "cbnz x2, 0x124"],
+  ["42 ff ff b5", "cbnz x2, 0x144"],
   ["e0 03 1f aa", "mov x0, xzr"],
-  ["c5 ff ff 17", "b 0x58"],
+  ["bd ff ff 17", "b 0x58"],
+  // SAME: from the last byte to the first
+  ["02 01 00 b4", "cbz x2, 0x188"],
+  ["42 04 00 d1", "sub x2, x2, #0x1"],
+  ["09 68 62 38", "ldrb w9, [x0, x2]"],
+  ["2a 68 62 38", "ldrb w10, [x1, x2]"],
+  ["3f 01 0a 6b", "cmp w9, w10"],
+  ["60 ff ff 54", "b.eq 0x168"],
+  ["20 00 80 d2", "mov x0, #0x1"],
+  ["b5 ff ff 17", "b 0x58"],
+  ["e0 03 1f aa", "mov x0, xzr"],
+  ["b3 ff ff 17", "b 0x58"],
 ];
 
 /** The listings by architecture. */

@@ -11,7 +11,7 @@ export type Kind = typeof KINDS[number];
 /** The first bytes of a launcher's data, by which it is known. */
 export const MAGIC = "paddock\0";
 /** Changes with every change of the layout. */
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 
 /** Where the fields of the data header lie; all are 32-bit but the magic, the size and the last two. Addresses are of the running program. */
 export const HEADER = {

@@ -61,6 +61,8 @@ export type Field =
  * - `@load` the 64 bits at address a + b;
  * - `@store` puts the 64 bits of b at address a, and gives b;
  * - `@origin` the address of the step that jumped to this one;
+ * - `@same` 0 where the c bytes at addresses a and b are the same, else 1;
+ * - `@stack` the address where the kernel has put argc, argv and the environment;
  * - `@digits` writes a as c decimal digits, with leading zeros, at address b, and gives 0.
  *
  * Their order is that of the machine code in `interpreter.ts`.
@@ -75,6 +77,8 @@ export const OPERATIONS = [
   "@load",
   "@store",
   "@origin",
+  "@same",
+  "@stack",
   "@digits",
 ] as const;
 

@@ -218,6 +218,7 @@ const NUMBERS: Readonly<Record<string, readonly [x86_64: number, aarch64: number
   mkdirat: [258, 34],
   mknodat: [259, 33],
   fchownat: [260, 54],
+  newfstatat: [262, 79],
   unlinkat: [263, 35],
   renameat: [264, 38],
   linkat: [265, 37],

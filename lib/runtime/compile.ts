@@ -31,8 +31,8 @@ export async function compileContainer(options: RunOptions, output: string, voic
     id,
     name,
     stateDir,
-    // Kept in memory, so that nobody has to remove it.
     dataDir: `${stateDir}/fs`,
+    inMemory: true,
     prepared: false,
     keep: false,
   });

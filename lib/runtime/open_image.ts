@@ -26,7 +26,7 @@ export interface OpenedImage {
   /** True where the container has a directory of its own for what it writes. */
   readonly overlaid: boolean;
   /** The rootfs of a container at that place. */
-  rootfs(place: Pick<Place, "dataDir" | "prepared">): RootfsSource;
+  rootfs(place: Pick<Place, "dataDir" | "inMemory">): RootfsSource;
 }
 
 /**
@@ -131,14 +131,14 @@ async function openArchiveImage(options: RunOptions, facts: Facts, mode: OpenMod
 function overlay(
   lower: readonly string[],
   options: RunOptions,
-  place: Pick<Place, "dataDir" | "prepared">,
+  place: Pick<Place, "dataDir" | "inMemory">,
 ): OverlayRootfs {
   return {
     kind: "overlay",
     lower,
     directory: place.dataDir,
     ...(options.rwSave === undefined ? {} : { upper: options.rwSave }),
-    ...(place.prepared ? {} : { inMemory: true }),
+    ...(place.inMemory ? { inMemory: true } : {}),
   };
 }
 

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { isName } from "../base/names.ts";
+import { isName, launcherOf } from "../base/names.ts";
 import type { Facts } from "../host/facts.ts";
 import { parseStat } from "../host/nofile.ts";
 import { readText } from "../host/probe.ts";
@@ -56,7 +56,7 @@ export function removeOrphanCgroup({ path }: OrphanCgroup): Promise<Problem[]> {
 
 /** Why a cgroup is an orphan; `undefined` where it may not be one. `age` in milliseconds. */
 export function explainOrphan(path: string, id: string, age: number, processes: Processes): string | undefined {
-  const launcher = readLauncher(id);
+  const launcher = launcherOf(id);
   if (launcher !== undefined && isLauncher(launcher, processes)) return undefined;
   const members = processes.membersOf(path);
   if (members.length > 0) {
@@ -66,16 +66,10 @@ export function explainOrphan(path: string, id: string, age: number, processes: 
   return age > YOUNG ? "no process and no container is in it" : undefined;
 }
 
-/** True where the id is that of a compiled launcher which lives. */
+/** True where the id is that of a launcher which lives: one that made its directory itself. */
 export function hasLivingLauncher(id: string): boolean {
-  const launcher = readLauncher(id);
+  const launcher = launcherOf(id);
   return launcher !== undefined && isLauncher(launcher, PROCESSES);
-}
-
-/** The process id that a compiled launcher puts at the end of its names: seven digits. */
-function readLauncher(id: string): number | undefined {
-  const digits = /-(\d{7})$/.exec(id)?.[1];
-  return digits === undefined ? undefined : Number(digits);
 }
 
 const YOUNG = 5000;

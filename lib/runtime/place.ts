@@ -13,6 +13,8 @@ export interface Place {
   /** The container's own directory in the data root, or beside the directory that keeps its changes. */
   readonly dataDir: string;
   readonly prepared: boolean;
+  /** What an overlaid container writes is kept in memory, and nobody has to remove it. */
+  readonly inMemory?: true;
   readonly keep: boolean;
   readonly finish?: Setting["finish"];
 }

@@ -8,6 +8,7 @@ import { confinesDevices } from "../cgroup/route.ts";
 import type { Facts } from "../host/facts.ts";
 import { existsInRoot } from "../image/root_files.ts";
 import { openDirectory } from "../kernel/fs.ts";
+import type { CachedRun } from "../plan/seen.ts";
 import type { Setting } from "../plan/setting.ts";
 import { rootfsPath } from "../plan/rootfs.ts";
 import type { Config } from "../spec/config.ts";
@@ -28,9 +29,16 @@ export interface Prepared {
 /**
  * Looks up what the options leave open, and makes the Config and the Setting.
  *
+ * @param cached for a launcher that is to be kept in the cache.
  * @throws PaddockError naming the option that does not fit this host or this image.
  */
-export function prepareContainer(options: RunOptions, facts: Facts, image: OpenedImage, place: Place): Prepared {
+export function prepareContainer(
+  options: RunOptions,
+  facts: Facts,
+  image: OpenedImage,
+  place: Place,
+  cached?: (config: Config) => CachedRun,
+): Prepared {
   const rootfs = image.rootfs(place);
   const around = lookUpSurroundings({
     id: place.id,
@@ -58,6 +66,7 @@ export function prepareContainer(options: RunOptions, facts: Facts, image: Opene
     ...(place.finish === undefined ? {} : { finish: place.finish }),
     keep: place.keep,
     trace: options.trace,
+    ...(cached === undefined ? {} : { cached: cached(config) }),
   };
   return { config, setting };
 }

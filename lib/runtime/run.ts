@@ -10,16 +10,21 @@
  */
 import { PaddockError } from "../base/errors.ts";
 import type { Facts } from "../host/facts.ts";
-import { probeHost } from "../host/probe.ts";
+import { probeHost, ReadLog } from "../host/probe.ts";
 import { becomeLauncher } from "../kernel/launch.ts";
 import { selfCommand } from "../kernel/self.ts";
 import { planContainer } from "../plan/build.ts";
-import { LOCK_FD, type RootfsSource } from "../plan/setting.ts";
-import { assemble } from "../program/assemble.ts";
+import { KEPT_FILE } from "../plan/freshness.ts";
+import { LOCK_FD, type RootfsSource, RUN_ID_DIGITS } from "../plan/setting.ts";
+import { assemble, markJustMade } from "../program/assemble.ts";
+import type { Config } from "../spec/config.ts";
 import type { RunOptions } from "../spec/run_options.ts";
 import { createContainer, type OwnedContainer } from "../state/container.ts";
 import type { ContainerRecord } from "../state/record.ts";
-import { dataDirectoryOf, makeDataDirectory } from "../state/data_directory.ts";
+import { dataDirectoryOf, ensureDataDirectories, makeDataDirectory } from "../state/data_directory.ts";
+import { dropLauncher, keepLauncher, launcherEnvironment } from "../state/launcher_cache.ts";
+import { ensurePrivateDirectory } from "../state/root.ts";
+import { type Beginning, type Cacheable, seeCacheable } from "./cached_run.ts";
 import { eraseContainer } from "./erase_container.ts";
 import { quickGc } from "./gc.ts";
 import { type OpenedImage, openImage } from "./open_image.ts";
@@ -33,12 +38,16 @@ import type { Voice } from "./voice.ts";
  *
  * @throws PaddockError saying why; nothing is left behind then.
  */
-export async function runContainer(options: RunOptions, voice: Voice): Promise<number> {
-  const facts = probeHost();
+export async function runContainer(options: RunOptions, beginning: Beginning, voice: Voice): Promise<number> {
+  const log = new ReadLog();
+  const facts = probeHost(log.readText);
   requireRoot(facts);
   await quickGc(options);
+  const cacheable = seeCacheable(options, facts, log, beginning);
   const image = await openImage(options, facts, "import", voice);
   image.notes.forEach((note) => voice.note(note));
+  // What was guessed the user is told each time.
+  if (cacheable !== undefined && image.notes.length === 0) startCached(options, facts, image, cacheable);
   const owned = createContainer(options, options.name);
   try {
     start(options, facts, image, owned);
@@ -56,25 +65,60 @@ export function requireRoot(facts: Facts): void {
   throw new PaddockError("only root may make containers here", { hint: "call it with sudo" });
 }
 
+/** Starts a container by a launcher that the next run of the same words takes from the cache. */
+function startCached(options: RunOptions, facts: Facts, image: OpenedImage, { call, seen, anew }: Cacheable): never {
+  // What does not work is not to be found there again.
+  dropLauncher(call);
+  const title = nameOfImage(options.image);
+  const id = `${title}-${RUN_ID_DIGITS}`;
+  const place: Place = {
+    id,
+    name: id,
+    stateDir: `${options.root}/${id}`,
+    dataDir: image.overlaid ? dataDirectoryOf(options.dataRoot, id) : "",
+    prepared: false,
+    keep: false,
+    finish: { argv: finishCommand(options, id), env: finishEnvironment() },
+  };
+  const { config, setting } = prepareContainer(options, facts, image, place, (config) => ({
+    seen,
+    anew,
+    stateRoot: options.root,
+    config: JSON.stringify(config),
+    record: describeContainer(options, image, place, config, image.rootfs(place)),
+  }));
+  const launcher = assemble(planContainer(config, facts, setting));
+  ensurePrivateDirectory(options.root);
+  if (image.overlaid) ensureDataDirectories(options.dataRoot);
+  keepLauncher(call, `paddock: ${title}`, launcher);
+  becomeLauncher(markJustMade(launcher), {
+    title: `paddock: ${title}`,
+    environment: launcherEnvironment(call),
+    fallbackDirectory: `${options.dataRoot}/launchers`,
+    markDescriptors: false,
+  });
+}
+
+/** `./web-1.2.tar.gz` is `web-1.2`: what a name cannot hold becomes a dash. */
+function nameOfImage(image: string): string {
+  const base = image.replace(/\/+$/, "").replace(/^.*\//, "").replace(/\.(tar|gz|tgz|zst|zstd|tzst)\b.*$/i, "");
+  return base.replace(/[^a-zA-Z0-9_.-]+/g, "-").replace(/^[^a-zA-Z0-9]+/, "").slice(0, 30) || "container";
+}
+
 function start(options: RunOptions, facts: Facts, image: OpenedImage, owned: OwnedContainer): never {
   const place = choosePlace(options, image, owned);
   const { config, setting } = prepareContainer(options, facts, image, place);
   relabelVolumes(options);
   const plan = planContainer(config, facts, setting);
   const record: ContainerRecord = {
-    id: owned.id,
-    ...(options.name === undefined ? {} : { name: options.name }),
+    ...describeContainer(options, image, place, config, setting.rootfs),
     created: new Date().toISOString(),
-    image: options.image,
-    command: config.process.args,
-    ...(image.overlaid ? { dataDir: place.dataDir } : {}),
-    layers: layersOf(setting.rootfs),
     cgroupPaths: plan.cgroupPaths,
-    keep: place.keep,
     launcherPid: Deno.pid,
   };
   makeDataDir(options, owned, record);
   owned.writeRecord(record);
+  if (place.keep) owned.writeFile(KEPT_FILE, "");
   owned.writeFile("config.json", JSON.stringify(config));
   becomeLauncher(assemble(plan), {
     title: `paddock: ${setting.name}`,
@@ -82,6 +126,25 @@ function start(options: RunOptions, facts: Facts, image: OpenedImage, owned: Own
     fallbackDirectory: `${options.dataRoot}/launchers`,
     markDescriptors: !facts.has.close_range,
   });
+}
+
+/** What is known of a container before it is planned. */
+function describeContainer(
+  options: RunOptions,
+  image: OpenedImage,
+  place: Place,
+  config: Config,
+  rootfs: RootfsSource,
+): Omit<ContainerRecord, "created" | "cgroupPaths"> {
+  return {
+    id: place.id,
+    ...(options.name === undefined ? {} : { name: options.name }),
+    image: options.image,
+    command: config.process.args,
+    ...(image.overlaid ? { dataDir: place.dataDir } : {}),
+    layers: layersOf(rootfs),
+    keep: place.keep,
+  };
 }
 
 function layersOf(rootfs: RootfsSource): readonly string[] {

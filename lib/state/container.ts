@@ -15,7 +15,7 @@
  * @module
  */
 import { PaddockError } from "../base/errors.ts";
-import { checkName, isName, makeId } from "../base/names.ts";
+import { checkName, isName, launcherOf, makeId } from "../base/names.ts";
 import { AT } from "../kernel/fs.ts";
 import { must, syscall } from "../kernel/syscall.ts";
 import { dataDirectoryOf, isThere, KEPT_RECORD_FILE, listDataIds, readKeptRecord } from "./data_directory.ts";
@@ -161,10 +161,17 @@ export function readRecord(directory: string): ContainerRecord | undefined {
   const path = `${directory}/${RECORD_FILE}`;
   if (!isThere(path)) return undefined;
   try {
-    return parseRecord(Deno.readTextFileSync(path));
+    return parseRecord(Deno.readTextFileSync(path), knownBesides(directory, path));
   } catch {
     return undefined;
   }
+}
+
+/** A launcher from the cache cannot write what is different each time: its name has it, and the file's time. */
+function knownBesides(directory: string, path: string): Partial<ContainerRecord> {
+  const launcherPid = launcherOf(directory.slice(directory.lastIndexOf("/") + 1));
+  if (launcherPid === undefined) return {};
+  return { launcherPid, created: (Deno.statSync(path).mtime ?? new Date(0)).toISOString() };
 }
 
 /** The launcher writes it in digits when the container's first process is there. */

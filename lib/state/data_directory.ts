@@ -38,8 +38,7 @@ export function dataDirectoryOf(dataRoot: string, id: string): string {
  * @throws PaddockError where the data root cannot be trusted, or there is one of that id.
  */
 export function makeDataDirectory(dataRoot: string, id: string, stateDirectory: string): string {
-  ensurePrivateDirectory(dataRoot);
-  ensurePrivateDirectory(`${dataRoot}/containers`);
+  ensureDataDirectories(dataRoot);
   const directory = dataDirectoryOf(dataRoot, id);
   if (!makeDirectory(directory)) {
     throw new PaddockError(`${directory} exists: another container has the name '${id}'`, {
@@ -48,6 +47,12 @@ export function makeDataDirectory(dataRoot: string, id: string, stateDirectory: 
   }
   must(`${directory}/${STATE_LINK}`, "symlinkat", stateDirectory, AT.FDCWD, `${directory}/${STATE_LINK}`);
   return directory;
+}
+
+/** Makes the directories that those of all containers lie in. @throws PaddockError where they cannot be trusted. */
+export function ensureDataDirectories(dataRoot: string): void {
+  ensurePrivateDirectory(dataRoot);
+  ensurePrivateDirectory(`${dataRoot}/containers`);
 }
 
 /** The ids that have a data directory. */

@@ -55,10 +55,11 @@ export function formatRecord(record: ContainerRecord): string {
 /**
  * A record from its text.
  *
+ * @param known what the text may leave out.
  * @throws PaddockError where it is no record, naming the first field that is not as it must be.
  */
-export function parseRecord(text: string): ContainerRecord {
-  const value = parseObject(text);
+export function parseRecord(text: string, known: Partial<ContainerRecord> = {}): ContainerRecord {
+  const value: Record<string, unknown> = { ...known, ...parseObject(text) };
   const bad = FIELDS.find(([field, check, optional]) =>
     value[field] === undefined ? optional !== "optional" : !check(value[field])
   );

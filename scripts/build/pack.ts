@@ -1,8 +1,8 @@
 /**
- * One executable file out of the runtime's own binary and a program: no unpacking, no temporary files, no cache.
+ * One executable file out of the runtime's own binary and a program: no unpacking, no temporary files.
  *
  * The `deno` binary runs a script that is named on its command line. The packed file is that binary with one more
- * segment, and its entry point lies there: a few hundred bytes of machine code (`stub_*.s`) that run after the dynamic
+ * segment, and its entry point lies there: some 1,500 bytes of machine code (`stub_*.s`) that run after the dynamic
  * loader and before the runtime. They put a loader script into a memory file, put `run FLAGS /proc/self/fd/N` before
  * the user's arguments, drop `DENO_…` from the environment and add ours, and jump to the runtime's entry. The loader
  * script reads the program from this same file and evaluates it (`wrap.ts` says why it is not a module).
@@ -13,6 +13,10 @@
  * Everything else stays where it was, so that the runtime does not notice. The new segment takes the place of PT_NOTE
  * (the build id), the one program header that nothing reads at run time. Sources: `man 5 elf`; the initial stack in
  * the System V ABI of each architecture.
+ *
+ * Before all that the stub looks for a launcher: a `run` that was worked out before is executed from the cache,
+ * `lib/state/launcher_cache.ts`, and the runtime does not start at all. Its file has the call that it is for in it,
+ * whole; where anything differs, or the file is not root's alone, the ordinary start follows as if nothing had been.
  *
  * @module
  */

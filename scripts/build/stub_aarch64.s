@@ -12,8 +12,10 @@ start:  mov     x28, x0
         mov     x1, #4096
         mov     x8, #17
         svc     #0
-        tbz     x0, #63, 1f
-        adr     x0, slash
+        tbnz    x0, #63, gone
+        bl      cached                          // comes back if no launcher is kept for this run
+        b       1f
+gone:   adr     x0, slash
         mov     x8, #49                         // chdir
         svc     #0
 
@@ -122,6 +124,230 @@ start:  mov     x28, x0
         mov     x0, x28
         br      x1
 
+// The launcher of a run that was worked out before, executed; comes back without one, and closes what it opened.
+// lib/state/launcher_cache.ts says what such a file has. In: x0 = the length of the directory at x25, with its end.
+cached: mov     x22, x30                        // x22: the way back; x21: its stack
+        mov     x21, sp
+        mov     x20, x0                         // x20: the length of the directory
+        cmp     x24, #3                         // `run` and the image at least
+        b.lt    none
+        ldr     x1, [x27, #16]
+        ldr     w1, [x1]
+        ldr     w2, run                         // "run" and its end
+        cmp     w1, w2
+        b.ne    none
+        ldrb    w1, [x25]
+        cmp     w1, #'/'                        // "(unreachable)...": no path
+        b.ne    none
+        add     x1, x27, x24, lsl #3
+        ldr     x19, [x1], #16                  // x19: the last argument; x1: envp
+        mov     x9, #0                          // x9: HOME, of which `~` is made
+        ldr     w10, home
+        ldr     x2, anew
+1:      ldr     x3, [x1], #8
+        cbz     x3, 2f
+        ldr     w4, [x3]
+        cmp     w4, w10                         // "HOME"
+        b.ne    3f
+        ldrb    w4, [x3, #4]
+        cmp     w4, #'='
+        b.ne    1b
+        cbnz    x9, 1b                          // the first one counts
+        mov     x9, x3
+        b       1b
+3:      ldr     x4, [x3]
+        cmp     x4, x2                          // "PADDOCK_"
+        b.ne    1b
+        ldr     w4, [x3, #8]
+        ldr     w5, anew + 8
+        cmp     w4, w5                          // "ANEW"
+        b.ne    1b
+        ldrb    w4, [x3, #12]
+        cmp     w4, #'='
+        b.ne    1b
+        b       none                            // it is to be worked out anew
+2:      mov     x8, #175                        // geteuid
+        svc     #0
+        cbnz    w0, none
+
+        sub     sp, sp, #32768                  // sp: the key, 16 kB at most; x23: what the file has, 64 bytes more
+        sub     sp, sp, #128
+        add     x23, sp, #16384
+        mov     x0, #-100                       // newfstatat(AT_FDCWD): which build of paddock this is
+        adr     x1, exe
+        mov     x2, sp
+        mov     x3, #0
+        mov     x8, #79
+        svc     #0
+        cbnz    x0, none
+        str     xzr, [sp, #72]                  // the time of the last access says nothing
+        str     xzr, [sp, #80]
+        mov     x0, #7                          // getrlimit(RLIMIT_NOFILE), over what is left of stat
+        add     x1, sp, #120
+        mov     x8, #163
+        svc     #0
+        cbnz    x0, none
+        add     x0, sp, #136
+        mov     x1, x25
+        mov     x2, x20
+        bl      copy                            // the directory
+        mov     x20, x0                         // x20: the end of the key so far
+        mov     x0, #-100                       // readlinkat: its own path
+        adr     x1, exe
+        mov     x2, x20
+        mov     x3, #4096
+        mov     x8, #78
+        svc     #0
+        cmp     x0, #0
+        b.le    none
+        cmp     x0, x3                          // it may be cut off
+        b.ge    none
+        add     x0, x20, x0
+        strb    wzr, [x0], #1
+        ldr     x1, [x27, #8]                   // the words: the kernel lays all strings out one after the other
+3:      ldrb    w4, [x19], #1
+        cbnz    w4, 3b
+        sub     x2, x19, x1
+        sub     x3, x23, x0
+        cmp     x2, x3                          // too many, or not in this order
+        b.hi    none
+        bl      copy
+        cbz     x9, 5f
+4:      cmp     x0, x23
+        b.hs    none
+        ldrb    w4, [x9], #1
+        strb    w4, [x0], #1
+        cbnz    w4, 4b
+5:      mov     x1, sp
+        sub     x20, x0, x1                     // x20: the length of the key
+
+        mov     w3, #0x9dc5                     // 32-bit FNV-1a
+        movk    w3, #0x811c, lsl #16
+        mov     w5, #0x0193
+        movk    w5, #0x0100, lsl #16
+4:      ldrb    w4, [x1], #1
+        eor     w3, w3, w4
+        mul     w3, w3, w5
+        cmp     x1, x0
+        b.ne    4b
+        mov     x0, x25                         // the path; the directory is in the key by now
+        adr     x1, kept
+        mov     x2, #24
+        bl      copy
+        lsl     x3, x3, #32
+        bl      hex
+        strb    wzr, [x0, #-8]                  // 8 digits of the 16
+        mov     x0, #-100                       // openat: O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
+        mov     x1, x25
+        mov     x2, #0x8800
+        movk    x2, #0x8, lsl #16
+        mov     x8, #56
+        svc     #0
+        tbnz    x0, #63, none
+        mov     x19, x0                         // x19: the file
+
+        mov     x1, x23                         // fstat: root's own file, which nobody else can touch
+        mov     x8, #80
+        svc     #0
+        cbnz    x0, shut
+        ldr     w2, [x23, #16]
+        mov     w3, #0xf03f                     // S_IFMT, and what group and others may
+        and     w2, w2, w3
+        mov     w3, #0x8000                     // S_IFREG
+        cmp     w2, w3
+        b.ne    shut
+        ldr     w2, [x23, #24]
+        cbnz    w2, shut
+        ldr     x5, [x23, #48]
+        mov     x0, x19                         // read the head and the key
+        add     x2, x20, #64
+        mov     x8, #63
+        svc     #0
+        cmp     x0, x2
+        b.ne    shut
+        sub     x5, x5, x2                      // x5: the launcher's size
+        ldr     x2, [x23]
+        ldr     x3, magic
+        cmp     x2, x3
+        b.ne    shut
+        ldr     x2, [x23, #8]
+        cmp     x2, x20
+        b.ne    shut
+        ldr     x2, [x23, #16]
+        cmp     x2, x5
+        b.ne    shut
+        sub     x2, x5, #1
+        lsr     x2, x2, #20
+        cbnz    x2, shut                        // nothing, or more than 1 MB
+        strb    wzr, [x23, #63]                 // the title ends
+        add     x1, x23, #64
+        mov     x0, sp
+5:      ldrb    w2, [x0], #1                    // two keys may have one hash
+        ldrb    w3, [x1], #1
+        cmp     w2, w3
+        b.ne    shut
+        subs    x20, x20, #1
+        b.ne    5b
+
+        adr     x0, name                        // memfd_create: MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC
+        mov     x1, #0x13
+        mov     x8, #279
+        svc     #0
+        cmn     x0, #22                         // EINVAL before Linux 6.3: without MFD_EXEC
+        b.ne    6f
+        adr     x0, name
+        mov     x1, #3
+        svc     #0
+6:      tbnz    x0, #63, shut
+        mov     x20, x0                         // x20: the memory file
+7:      mov     x0, x20                         // sendfile, until all is copied
+        mov     x1, x19
+        mov     x2, #0
+        mov     x3, x5
+        mov     x8, #71
+        svc     #0
+        cmp     x0, #0
+        b.le    drop
+        subs    x5, x5, x0
+        b.ne    7b
+        mov     x0, x20                         // F_ADD_SEALS, all: a container must not write to what it sees of us
+        mov     x1, #1033
+        mov     x2, #15
+        mov     x8, #25
+        svc     #0
+        cbnz    x0, drop
+        add     x2, x23, #24                    // argv: the title
+        stp     x2, xzr, [x25]
+        add     x1, x27, x24, lsl #3
+        add     x1, x1, #16
+        mov     x2, x1
+8:      ldr     x3, [x2], #8
+        cbnz    x3, 8b
+        sub     x2, x2, x1                      // envp: for when paddock is called once more, its own with a mark
+        mov     x3, sp
+        sub     x3, x3, x2
+        sub     x3, x3, #16
+        and     x3, x3, #-16
+        mov     sp, x3
+        mov     x0, x3
+        adr     x4, anew
+        str     x4, [x0], #8
+        bl      copy
+        mov     x0, x20                         // execveat(AT_EMPTY_PATH)
+        adr     x1, slash + 1
+        mov     x2, x25
+        mov     x4, #0x1000
+        mov     x8, #281
+        svc     #0
+drop:   mov     x0, x20                         // close
+        mov     x8, #57
+        svc     #0
+shut:   mov     x0, x19
+        mov     x8, #57
+        svc     #0
+none:   mov     sp, x21
+        ret     x22
+
 copy:   ldrb    w4, [x1], #1                    // x2 bytes from x1 to x0
         strb    w4, [x0], #1
         subs    x2, x2, #1
@@ -160,11 +386,17 @@ slash:  .asciz  "/"
 name:   .asciz  "paddock"
 prefix: .ascii  "/proc/self/fd/"
 nofile: .ascii  "PADDOCK_NOFILE="
+exe:    .asciz  "/proc/self/exe"
+kept:   .ascii  "/run/paddock/.launchers/"
 digits: .ascii  "0123456789abcdef"
 sorry:  .ascii  "paddock: no memory to unpack itself into (memfd_create failed)\n"
 sorry_end:
         .balign 4
 deno:   .ascii  "DENO"
+run:    .asciz  "run"
+home:   .ascii  "HOME"
+magic:  .ascii  "paddockL"
+anew:   .asciz  "PADDOCK_ANEW=1"
         .balign 8
 params:
 entry_at:   .quad 0
