@@ -19,7 +19,16 @@ import { exampleAct, examplePlan } from "../lib/program/plan_example.ts";
 import { AT_FDCWD, flags, previous, result, type Step, step, text } from "../lib/program/step.ts";
 import type { Outcome } from "./support/paddock.ts";
 import { requires } from "./support/requires.ts";
-import { ARITHMETIC, expectResult, runPlan, runSteps, type SmallLauncher, words } from "./support/small_launcher.ts";
+import {
+  ARITHMETIC,
+  COMPARISONS,
+  expectResult,
+  runPlan,
+  runSteps,
+  SHOW_STACK,
+  type SmallLauncher,
+  words,
+} from "./support/small_launcher.ts";
 
 const ARCH = "aarch64";
 const emulated = Deno.build.arch === ARCH ? { ignore: false } : requires("tool:qemu-aarch64");
@@ -69,6 +78,19 @@ Deno.test({
       ], { regions: { out: filled } });
       assertEquals([stdout, code], [`[${expected}]`, 0]);
     }
+  },
+});
+
+Deno.test({
+  name: "on aarch64 a launcher's @same compares bytes, and @stack is where its environment is",
+  ...emulated,
+  fn: async () => {
+    for (const [one, other, count, expected] of COMPARISONS) {
+      const { code } = await run([step("@same", [text(one), text(other), count]), ...expectResult(expected)]);
+      assertEquals(code, 0, `${one} ${other} ${count}`);
+    }
+    const { stdout, code } = await run(SHOW_STACK, { env: { NAME: "x" } });
+    assertEquals([stdout.slice(1), code], ["NAME=x", 0]);
   },
 });
 

@@ -15,7 +15,16 @@ import { type Arch, AT_FDCWD, flags, previous, result, step, text } from "../lib
 import { busybox } from "./support/fixtures.ts";
 import { call, Paddock, PADDOCK_COMMAND } from "./support/paddock.ts";
 import { requires } from "./support/requires.ts";
-import { ARITHMETIC, expectResult, runPlan, runSteps, words, writeProgram } from "./support/small_launcher.ts";
+import {
+  ARITHMETIC,
+  COMPARISONS,
+  expectResult,
+  runPlan,
+  runSteps,
+  SHOW_STACK,
+  words,
+  writeProgram,
+} from "./support/small_launcher.ts";
 
 const CLONE = flags("CLONE_VM", "CLONE_VFORK", "SIGCHLD");
 const onLinux = { ignore: Deno.build.os !== "linux" };
@@ -81,6 +90,26 @@ Deno.test({
       ], { regions: { out: { size: 16, fields: [{ at: 0, bytes: new TextEncoder().encode("[]]]]]]]]]]]]]]]") }] } } });
       assertEquals([stdout, code], [`[${expected}]`, 0]);
     }
+  },
+});
+
+for (const [one, other, count, expected] of COMPARISONS) {
+  Deno.test({
+    name: `a launcher's @same of "${one}" and "${other}" is ${expected} for ${count} bytes`,
+    ...onLinux,
+    fn: async () => {
+      const { code } = await runSteps([step("@same", [text(one), text(other), count]), ...expectResult(expected)]);
+      assertEquals(code, 0);
+    },
+  });
+}
+
+Deno.test({
+  name: "a launcher's @stack is where its words and its environment are",
+  ...onLinux,
+  fn: async () => {
+    const { stdout, code } = await runSteps(SHOW_STACK, { env: { NAME: "x" } });
+    assertEquals([stdout, code], ["/NAME=x", 0]);
   },
 });
 

@@ -236,8 +236,8 @@ export function planStarted(setting: Setting): Act[] {
 }
 
 /**
- * The pages of the table that only steps from the beginning to the exec were in. They are private copies of the file's:
- * what the kernel drops here it would read again from there.
+ * The pages of the table that only steps from the beginning to the exec were in, and those of texts and structs. They
+ * are private copies of the file's: what the kernel drops here it would read again from there.
  */
 function forgetSteps({ cached }: Setting): Act {
   const PAGE_MASK = ~0xfff;
@@ -252,8 +252,14 @@ function forgetSteps({ cached }: Setting): Act {
       ...(cached === undefined
         ? []
         : [step("madvise", [{ region: AGAIN }, againSize(cached), MADV_DONTNEED], { onNegative: "next" })]),
+      // From the first whole page to the end of the file: what nothing writes into is read from there again.
+      step("@add", [{ region: BUILT_IN.constants }, ~PAGE_MASK]),
+      step("@and", [previous(), PAGE_MASK]),
+      step("@add", [{ region: BUILT_IN.data }, { load: BUILT_IN.size }]),
+      step("@sub", [previous(), previous(2)], { onNegative: "steps.forget", onZero: "steps.forget" }),
+      step("madvise", [previous(3), previous(), MADV_DONTNEED], { onNegative: "next" }),
       // Inwards, for the neighbours are still in use. A kernel with larger pages refuses, and the pages stay.
-      step("@and", [{ step: "started" }, PAGE_MASK]),
+      step("@and", [{ step: "started" }, PAGE_MASK], { label: "steps.forget" }),
       step("@add", [{ step: "begin" }, ~PAGE_MASK]),
       step("@and", [previous(), PAGE_MASK]),
       step("@sub", [previous(3), previous()], { onNegative: "end", onZero: "end" }),

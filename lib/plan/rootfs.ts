@@ -67,9 +67,10 @@ export function planRemoval(config: Config, setting: Setting, onLeftovers: strin
   const remove = (path: string, onNegative: string) =>
     step("unlinkat", [AT_FDCWD, text(path), flags("AT_REMOVEDIR")], { onNegative });
   const steps = own.flatMap((path) =>
-    // The kernel makes `work` inside an overlay's work directory, and `incompat/volatile` for a volatile one.
+    // The kernel makes `work` inside an overlay's work directory, and in there a file for a volatile one.
     /\/work\d*$/.test(path)
       ? [
+        step("unlinkat", [AT_FDCWD, text(`${path}/work/incompat/volatile/dirty`), 0], { onNegative: "next" }),
         remove(`${path}/work/incompat/volatile`, "next"),
         remove(`${path}/work/incompat`, "next"),
         remove(`${path}/work`, "next"),

@@ -15,10 +15,11 @@ import { RUN_ID_DIGITS } from "./setting.ts";
  */
 export function withRunId(plan: Plan, id: string): Plan {
   const { texts, blocks } = findMemory(plan);
-  const places = [
-    ...[...texts].flatMap((value) => findInText(value, id)),
-    ...[...blocks].flatMap((block) => findInBlock(block, id)),
+  const written = [
+    ...[...texts].filter((value) => value.includes(id)),
+    ...[...blocks].filter((block) => findInBlock(block, id).length > 0),
   ];
+  const places = written.flatMap((one) => typeof one === "string" ? findInText(one, id) : findInBlock(one, id));
   const act: Act = {
     what: "number this run",
     why: "the same launcher may run many times at once: its process id tells the runs apart",
@@ -32,7 +33,7 @@ export function withRunId(plan: Plan, id: string): Plan {
   if (first === undefined) return plan;
   const whats = [...new Set(plan.sections.flatMap(({ acts }) => acts.map(({ what }) => what)))];
   const sections = [{ ...first, acts: [act, ...first.acts] }, ...rest];
-  return { ...plan, sections: sections.map((section) => numberReport(section, whats, id)) };
+  return { ...plan, written, sections: sections.map((section) => numberReport(section, whats, id)) };
 }
 
 /**

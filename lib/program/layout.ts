@@ -38,6 +38,8 @@ export const BUILT_IN = {
   fault: "@fault",
   /** A 64-bit word that holds the size of the data segment's file part. */
   size: "@size",
+  /** Where the texts and structs begin that nothing writes into; they go on to the end. */
+  constants: "@constants",
   /** Table of error names and meanings: {u32 address, u32 length} by error number. */
   errors: "@errors",
   /** Table of what steps do: {u32 address, u32 length} by the index in the step. */

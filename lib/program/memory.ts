@@ -17,6 +17,7 @@ import type { Arch, Block, Constant, Field, Plan, Region } from "./step.ts";
  */
 const BUFFERS_OFFSET = 0x40000;
 const LARGEST_INLINE_REGION = 512;
+const PAGE = 4096;
 
 /** Targets are 16 bits, in units of 8 bytes; and the table must end before the buffers begin. */
 const LARGEST_TABLE = 0x30000;
@@ -44,7 +45,7 @@ export class Memory {
   readonly #whats = new Map<string, number>();
   #whatsOffset = 0;
 
-  constructor(plan: Pick<Plan, "arch" | "name" | "regions">, { argumentCounts, whatCount }: TableShape) {
+  constructor(plan: Pick<Plan, "arch" | "name" | "regions" | "written">, { argumentCounts, whatCount }: TableShape) {
     this.arch = plan.arch;
     let end = HEADER_SIZE;
     for (const count of argumentCounts) {
@@ -59,6 +60,8 @@ export class Memory {
     this.#grow();
     this.#writeHeader(plan, argumentCounts.length, whatCount);
     this.#placeRegions(plan.regions);
+    for (const one of plan.written ?? []) typeof one === "string" ? this.#intern(one) : this.#placeBlock(one);
+    this.#regions.set(BUILT_IN.constants, this.#used);
   }
 
   #writeHeader({ arch, name }: Pick<Plan, "arch" | "name">, steps: number, whatCount: number): void {
@@ -183,8 +186,9 @@ export class Memory {
 
   #placeRegion({ size, fields }: Region): number {
     if (fields !== undefined || size <= LARGEST_INLINE_REGION) return this.#reserve(size, 8);
-    const offset = this.#buffersEnd;
-    this.#buffersEnd += align(size, 16);
+    // Whole pages can be given back.
+    const offset = align(this.#buffersEnd, size >= PAGE ? PAGE : 16);
+    this.#buffersEnd = offset + size;
     return offset;
   }
 

@@ -128,6 +128,8 @@ export interface Plan {
   readonly regions: Readonly<Record<string, Region>>;
   /** In the order in which they lie in memory; the first step of the first act is where the program starts. */
   readonly sections: readonly Section[];
+  /** Texts and structs that steps write into: they lie before all others, which stay as they are. */
+  readonly written?: readonly (string | Block)[];
   /** The directories of the container's cgroups, absolute. */
   readonly cgroupPaths: readonly string[];
 }

@@ -22,7 +22,7 @@ import type { RunOptions } from "../spec/run_options.ts";
 import { createContainer, type OwnedContainer } from "../state/container.ts";
 import type { ContainerRecord } from "../state/record.ts";
 import { dataDirectoryOf, ensureDataDirectories, makeDataDirectory } from "../state/data_directory.ts";
-import { dropLauncher, keepLauncher, launcherEnvironment } from "../state/launcher_cache.ts";
+import { keepLauncher, launcherEnvironment } from "../state/launcher_cache.ts";
 import { ensurePrivateDirectory } from "../state/root.ts";
 import { type Beginning, type Cacheable, seeCacheable } from "./cached_run.ts";
 import { eraseContainer } from "./erase_container.ts";
@@ -67,8 +67,6 @@ export function requireRoot(facts: Facts): void {
 
 /** Starts a container by a launcher that the next run of the same words takes from the cache. */
 function startCached(options: RunOptions, facts: Facts, image: OpenedImage, { call, seen, anew }: Cacheable): never {
-  // What does not work is not to be found there again.
-  dropLauncher(call);
   const title = nameOfImage(options.image);
   const id = `${title}-${RUN_ID_DIGITS}`;
   const place: Place = {

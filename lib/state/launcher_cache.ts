@@ -73,12 +73,6 @@ export function keepLauncher(call: Call, title: string, launcher: Uint8Array): v
   }
 }
 
-/** Removes what was kept for this call, where something was. */
-export function dropLauncher(call: Call): void {
-  const key = makeKey(call);
-  if (key !== undefined) syscall("unlinkat", AT.FDCWD, `${DIRECTORY}/${hashOf(key)}`, 0);
-}
-
 /** What a launcher is started with: the caller's environment, and that it was looked up here once. */
 export function launcherEnvironment({ environment }: Call): Uint8Array<ArrayBuffer>[] {
   return [new TextEncoder().encode(`${ANEW}=1\0`), ...environment];

@@ -20,6 +20,8 @@ export interface Contender {
 export interface Field {
   readonly floor: Contender;
   readonly run: Contender;
+  /** The same, worked out each time as at first: nothing is taken from the cache. */
+  readonly anew: Contender;
   readonly launcher: Contender;
   readonly peers: readonly Contender[];
   readonly missing: readonly string[];
@@ -47,7 +49,8 @@ export async function gather(ground: Ground): Promise<Field> {
   const found = await Promise.all([findRunc(ground), findBubblewrap(ground), findPodman(ground)]);
   return {
     floor: emptyDeno(ground),
-    run: paddockRun(ground),
+    run: paddockRun(ground, "paddock run", {}),
+    anew: paddockRun(ground, "a first paddock run", { PADDOCK_ANEW: "1" }),
     launcher: launcher(ground),
     peers: found.filter((one) => typeof one !== "string"),
     missing: found.filter((one) => typeof one === "string"),
@@ -59,13 +62,13 @@ export function paddockWords({ home, paddock }: Ground, [verb, ...words]: readon
   return [...paddock, verb!, "--root", join(home, "run"), "--data-root", join(home, "data"), ...words];
 }
 
-function paddockRun(ground: Ground): Contender {
+function paddockRun(ground: Ground, name: string, env: Readonly<Record<string, string>>): Contender {
   return {
-    name: "paddock run",
+    name,
     version: "",
     command: (words) => ({
       words: paddockWords(ground, ["run", "--memory", "100m", ground.rootfs, ...words]),
-      env: ENV,
+      env: { ...ENV, ...env },
     }),
   };
 }

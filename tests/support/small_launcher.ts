@@ -69,6 +69,26 @@ export function words(...all: readonly string[]): { readonly block: Block } {
   return { block: { size: 8 * (all.length + 1), fields } };
 }
 
+/** Two texts and how many bytes of them are compared, with what `@same` must say. */
+export const COMPARISONS: readonly (readonly [string, string, number, 0 | 1])[] = [
+  ["abcdefgh", "abcdefgh", 8, 0],
+  ["abcdefgh", "Xbcdefgh", 8, 1],
+  ["abcdefgh", "abcdefgX", 8, 1],
+  ["abcdefgh", "abcdefgX", 7, 0],
+  ["abcdefgh", "X", 0, 0],
+  ["abc", "abcd", 4, 1],
+];
+
+/** The steps that write argv and the environment as the kernel has put them: the first string of each. */
+export const SHOW_STACK: readonly Step[] = [
+  step("@stack", []),
+  step("@load", [{ previous: 1 }, 8]),
+  step("write", [1, { previous: 1 }, 1]),
+  step("@load", [{ previous: 3 }, 24]),
+  step("write", [1, { previous: 1 }, 6]),
+  step("@add", [0, 0], { onZero: "good" }),
+];
+
 /** Operations on two numbers, with the result that every architecture must have. */
 export const ARITHMETIC: readonly (readonly [string, number | bigint, number | bigint, number | bigint])[] = [
   ["@add", 40, 2, 42],
