@@ -126,7 +126,7 @@ Deno.test({
     const acts = makeCgroup("stubborn", { pids: { limit: 50 } });
     const first = acts.paths[0]!;
     try {
-      const child = spawnIn(acts, "trap '' TERM INT HUP; while :; do sleep 0.01 & done");
+      const child = spawnIn(acts, "trap '' TERM INT HUP; while :; do sleep 0.05 & sleep 0.01; done");
       const other = spawnIn(acts, "exec sleep 60");
       await waitUntil(() => listProcesses(acts.paths).length > 3);
       for (const path of acts.paths) {

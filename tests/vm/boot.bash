@@ -216,12 +216,13 @@ start_virtiofsd() {
 }
 
 start_qemu() {
-  local seconds=$1 name
+  # KVM only where it is asked for: inside a virtual machine /dev/kvm may be there and a guest hang all the same.
+  local seconds=$1 name accel="tcg,thread=multi,tb-size=512"
+  [ "${PADDOCK_KVM-}" != 1 ] || accel=kvm
   local options=(
     -nodefaults -no-user-config -display none -no-reboot
     -machine "pc,memory-backend=memory" -cpu max -smp 2 -m 2G
-    # The first of these that works here.
-    -accel kvm -accel "tcg,thread=multi,tb-size=512"
+    -accel "$accel"
     # Shared memory is how virtiofsd sees the guest's requests.
     -object "memory-backend-memfd,id=memory,size=2G,share=on"
     -kernel "$kernel" -initrd "$work/initramfs.cpio" -append "$(print_kernel_line)"
