@@ -21,8 +21,30 @@ export async function runCommandLine(argv: readonly string[], host: Host): Promi
   } catch (error) {
     const { text, exitCode } = reportError(error, asksForDebug(argv));
     host.warn(text);
+    writeErrorLog(argv, text, host);
     return exitCode;
   }
+}
+
+/**
+ * `--log FILE` among the words before the verb: the error goes there as well, one line in the form of runc's log, which
+ * engines read.
+ */
+function writeErrorLog(argv: readonly string[], text: string, host: Host): void {
+  const own = argv.slice(0, Math.max(0, argv.findIndex((word) => COMMANDS.some((command) => command.name === word))));
+  const file = valueOf(own, "log");
+  if (file === undefined) return;
+  const entry = { level: "error", msg: text.split("\n")[0]!.replace(/^paddock: /, ""), time: new Date().toISOString() };
+  const line = valueOf(own, "log-format") === "json"
+    ? JSON.stringify(entry)
+    : `time=${JSON.stringify(entry.time)} level=error msg=${JSON.stringify(entry.msg)}`;
+  host.append(file, `${line}\n`);
+}
+
+function valueOf(words: readonly string[], name: string): string | undefined {
+  const at = words.findLastIndex((word) => word === `--${name}` || word.startsWith(`--${name}=`));
+  const word = words[at];
+  return word?.includes("=") ? word.slice(word.indexOf("=") + 1) : word === undefined ? undefined : words[at + 1];
 }
 
 async function callVerb(argv: readonly string[], host: Host): Promise<number> {

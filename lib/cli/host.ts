@@ -29,6 +29,13 @@ export const realHost: Host = {
       throw new PaddockError(`cannot write to standard output: ${(cause as Error).message}`, { cause });
     }
   },
+  append: (path, text) => {
+    try {
+      Deno.writeTextFileSync(path, text, { append: true });
+    } catch {
+      // Standard error has it.
+    }
+  },
   warn: (text) => writeAll(Deno.stderr, text),
 };
 

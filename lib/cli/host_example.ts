@@ -25,6 +25,7 @@ export function makeExampleHost(files: Readonly<Record<string, string>> = {}): E
       return text;
     },
     print: (text) => void (printed += text),
+    append: () => undefined,
     warn: (text) => void (warned += text),
     printed: () => printed,
     warned: () => warned,

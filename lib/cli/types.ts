@@ -78,6 +78,8 @@ export interface Host {
   /** @throws whatever reading a file throws */
   readonly readText: (path: string) => string;
   readonly print: (text: string) => void;
+  /** Adds to a file's end; where that cannot be, nothing is said: it is the log of an error. */
+  readonly append: (path: string, text: string) => void;
   /** For remarks that are no result: standard error. */
   readonly warn: (text: string) => void;
 }

@@ -175,7 +175,8 @@ function readPids(path: string): number[] {
   return text.split("\n").filter((line) => line !== "").map(Number);
 }
 
-function setFrozen(path: string, frozen: boolean): void {
+/** Stops everything in a cgroup, or lets it go on; does nothing where that hierarchy cannot. */
+export function setFrozen(path: string, frozen: boolean): void {
   if (writeControl(`${path}/cgroup.freeze`, frozen ? "1" : "0")) return;
   writeControl(`${path}/freezer.state`, frozen ? "FROZEN" : "THAWED");
 }

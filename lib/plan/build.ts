@@ -7,8 +7,9 @@ import type { CgroupActs } from "../cgroup/acts.ts";
 import { planCgroup } from "../cgroup/plan.ts";
 import { viewMounts } from "../cgroup/view.ts";
 import type { Facts } from "../host/facts.ts";
-import type { Act, Plan, Section } from "../program/step.ts";
+import type { Act, Plan, Region, Section } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
+import { CREATION_REGIONS, planAwaitReady, planCreated, planHandOver, planReach, planWaitForStart } from "./created.ts";
 import { freshnessRegions, GIVE_UP, planAnew, planFreshness } from "./freshness.ts";
 import type { CachedRun } from "./seen.ts";
 import { HOST_CHECK_REGIONS, planHostCheck } from "./host_check.ts";
@@ -86,6 +87,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
       ...(setting.finish === undefined ? HOST_CHECK_REGIONS : {}),
       ...(config.process.terminal ? TERMINAL_REGIONS : {}),
       ...(isNew(config, "user") ? USER_NAMESPACE_REGIONS : {}),
+      ...(setting.creation === undefined ? {} : { ...CREATION_REGIONS, ...consoleSize(config) }),
       ...cgroup.regions,
       ...(cached === undefined ? {} : freshnessRegions(cached)),
     },
@@ -94,6 +96,13 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
     cgroupPaths: cgroup.paths,
   };
   return setting.prepared ? plan : withRunId(plan, setting.id);
+}
+
+/** `struct winsize`: the size that the terminal begins with. */
+function consoleSize({ process: { terminal, consoleSize } }: Config): Readonly<Record<string, Region>> {
+  if (!terminal || consoleSize === undefined) return {};
+  const { height, width } = consoleSize;
+  return { "tty.size": { size: 8, fields: [{ at: 0, size: 2, value: height }, { at: 2, size: 2, value: width }] } };
 }
 
 /** What is made outside, so that it is there before the container's first instruction. */
@@ -111,7 +120,8 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
       ...planDirectories(config, setting),
       ...cgroup.create,
       ...planBeforeClone(config, facts),
-      ...(config.process.terminal ? [planTerminalSize()] : []),
+      ...(setting.creation === undefined ? [] : planReach(setting.creation)),
+      ...(config.process.terminal && setting.creation === undefined ? [planTerminalSize()] : []),
       ...(inUserNamespace ? [planOwnMounts()] : []),
       planClone({
         arch: facts.arch,
@@ -121,7 +131,8 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
           ...(config.process.terminal ? ["CLONE_FILES"] : []),
         ],
         unshare: unshareOptions(config),
-        concurrent: inUserNamespace,
+        concurrent: inUserNamespace || setting.creation !== undefined,
+        next: inUserNamespace ? "mapping" : setting.creation === undefined ? "started" : "created",
       }),
     ],
   };
@@ -132,7 +143,7 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     // The limits hold from here on: whatever is done for the container is done on its account.
     ...cgroup.join,
     ...(isNew(config, "user") ? [planWaitForMaps()] : []),
-    ...planSession(),
+    ...planSession(setting.creation === undefined),
     // The host's /dev/null: the container's is not there yet.
     ...(setting.interactive || config.process.terminal ? [] : [planEmptyInput()]),
     // After the cgroup was entered, for it becomes the root of the cgroup namespace.
@@ -151,9 +162,11 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...planDirectory(config),
     ...planLimits(config, facts),
     ...planIdentity(config, facts),
-    resetSignals(),
+    resetSignals(setting.creation === undefined),
     planDirectoryCheck(config),
+    ...(config.process.terminal && setting.creation?.consoleSocket !== undefined ? [planHandOver()] : []),
     ...(config.process.terminal ? [planStreams(config)] : []),
+    ...(setting.creation === undefined ? [] : planWaitForStart(config)),
     setting.init ? planInit(config, facts.arch) : planExec(config),
     planContainerFault(),
   ];
@@ -164,13 +177,17 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
 function mapping(config: Config, facts: Facts, setting: Setting): Section {
   const acts = [
     ...labelFirst(planMapping(config, facts, setting), "mapping"),
-    mark("mapped", "started"),
+    mark("mapped", setting.creation === undefined ? "started" : "created"),
     planMappingFault(),
   ];
   return { side: "launcher", title: "while the container waits", fault: "mapping.fault", acts };
 }
 
 function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupActs): Section {
+  if (setting.creation !== undefined) {
+    const acts = [planAwaitReady("created"), ...planCreated(setting, setting.creation)];
+    return { side: "launcher", title: "once the container is created", fault: "launcher.fault", acts };
+  }
   const loop = config.process.terminal
     ? planRelay(facts, setting)
     : planWatch({ freeze: cgroup.freeze ?? [], thaw: cgroup.thaw ?? [] });
@@ -183,6 +200,10 @@ function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupAct
 }
 
 function cleanUp(config: Config, setting: Setting, cgroup: CgroupActs): Section {
+  if (setting.creation !== undefined) {
+    // Whoever starts it cleans up after it.
+    return { side: "launcher", title: "after the container", fault: "exit", acts: planExit(setting).slice(-1) };
+  }
   return {
     side: "launcher",
     title: "after the container",

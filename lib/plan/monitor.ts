@@ -194,10 +194,12 @@ export interface CloneOptions {
    * sleeps until then.
    */
   readonly concurrent: boolean;
+  /** Label of the step that the launcher goes on at. */
+  readonly next: string;
 }
 
 /** Starts the container's first process. Its steps begin at the label `container`. */
-export function planClone({ arch, flags: asked, unshare, concurrent }: CloneOptions): Act {
+export function planClone({ arch, flags: asked, unshare, concurrent, next }: CloneOptions): Act {
   const own = concurrent ? ["CLONE_CHILD_CLEARTID"] : ["CLONE_VFORK"];
   const cleared = concurrent ? { region: "vm" } : 0;
   // The last two arguments are the other way round on x86_64 (`man 2 clone`, C library/kernel differences).
@@ -211,7 +213,7 @@ export function planClone({ arch, flags: asked, unshare, concurrent }: CloneOpti
       step(
         "clone",
         [flags("CLONE_VM", "CLONE_PARENT_SETTID", ...own, ...asked, "SIGCHLD"), 0, { region: CHILD }, ...last],
-        { label: "clone", onZero: "container", onPositive: concurrent ? "mapping" : "started" },
+        { label: "clone", onZero: "container", onPositive: next },
       ),
     ],
   };

@@ -26,15 +26,19 @@ import { splitPath } from "./targets.ts";
 /** Region that holds the exit code to end with. */
 export const CODE = "code";
 
-/** The first acts of the child: it dies with its launcher, leads a session, and has no keys of its caller. */
-export function planSession(): Act[] {
+/**
+ * The first acts of the child: it dies with its launcher, leads a session, and has no keys of its caller.
+ *
+ * @param watched false where the launcher ends before the container does.
+ */
+export function planSession(watched = true): Act[] {
   return [{
     what: "begin a session",
     why:
       "the caller's terminal is out of reach (nothing can be typed into it), and signals come from the launcher alone",
     shell: ["setsid"],
     steps: [
-      dieWithLauncher(),
+      ...(watched ? [dieWithLauncher()] : []),
       step("setsid", []),
       // A session keyring of its own; kernels without keyrings, and quotas that are used up, do without.
       step("keyctl", [KEYCTL_JOIN_SESSION_KEYRING, 0], { onNegative: "next" }),
@@ -87,7 +91,7 @@ export function planDirectory(config: Config): Act[] {
  * Handlers go with the exec, but what is ignored stays ignored, and what is blocked stays blocked: Deno ignores
  * SIGPIPE, and a shell that is started so cannot even trap it.
  */
-export function resetSignals(): Act {
+export function resetSignals(watched = true): Act {
   const LAST_SIGNAL = 64;
   return {
     what: "reset all signals",
@@ -105,7 +109,7 @@ export function resetSignals(): Act {
       step("@sub", [{ load: "counter" }, LAST_SIGNAL + 1], { onNegative: "signals.loop" }),
       step("rt_sigprocmask", [flags("SIG_SETMASK"), { block: { size: 8, fields: [] } }, 0, 8]),
       // Once more: the kernel forgets it when ids or capabilities change (`man 2 prctl`, PR_SET_PDEATHSIG).
-      dieWithLauncher(),
+      ...(watched ? [dieWithLauncher()] : []),
     ],
   };
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Creation } from "./creation.ts";
 import type { CachedRun } from "./seen.ts";
 
 /** Where a container lives, and what surrounds it. */
@@ -37,6 +38,8 @@ export interface Setting {
   readonly keep: boolean;
   /** Every step is told with its result at the end. */
   readonly trace: boolean;
+  /** For a container that waits to be started; nobody watches over it then but whoever called. */
+  readonly creation?: Creation;
   /** For a launcher that the next run of the same words takes from the cache; it is never `prepared`. */
   readonly cached?: CachedRun;
 }

@@ -34,7 +34,7 @@ import type { Setting } from "./setting.ts";
 import { openTarget, SOURCE_FD, SOURCE_PATH, TARGET_PATH } from "./targets.ts";
 
 /** The launcher's end of the pty, above the numbers that other steps use. */
-const PTM_FD = 102;
+export const PTM_FD = 102;
 
 const SIGCHLD = 17;
 const SIGWINCH = 28;

@@ -24,7 +24,7 @@ import { PaddockError } from "../base/errors.ts";
 import { quoteShell } from "../base/text.ts";
 import type { Facts } from "../host/facts.ts";
 import { BUILT_IN } from "../program/layout.ts";
-import { type Act, AT_FDCWD, flags, previous, type Region, step, text } from "../program/step.ts";
+import { type Act, AT_FDCWD, flags, previous, type Region, type Step, step, text } from "../program/step.ts";
 import type { Config, IdMapping } from "../spec/config.ts";
 import { CHILD } from "./monitor.ts";
 import { planShiftedRootfs } from "./rootfs.ts";
@@ -97,13 +97,16 @@ export function planMapping(config: Config, facts: Facts, setting: Setting): Act
       steps: [
         step("@store", [{ region: "go" }, 1]),
         step("futex", [{ region: "go" }, FUTEX_WAKE, 1, 0, 0, 0], { onNegative: "next" }),
-        step("@and", [{ load: "vm" }, 0xffffffff], { label: "mapped.wait", onZero: "end" }),
-        step("futex", [{ region: "vm" }, FUTEX_WAIT, 1, 0, 0, 0], {
-          onNegative: "mapped.wait",
-          onZero: "mapped.wait",
-        }),
+        ...(setting.creation === undefined ? waitForExec() : []),
       ],
     },
+  ];
+}
+
+function waitForExec(): Step[] {
+  return [
+    step("@and", [{ load: "vm" }, 0xffffffff], { label: "mapped.wait", onZero: "end" }),
+    step("futex", [{ region: "vm" }, FUTEX_WAIT, 1, 0, 0, 0], { onNegative: "mapped.wait", onZero: "mapped.wait" }),
   ];
 }
 

@@ -23,6 +23,8 @@ import type { Voice } from "./voice.ts";
 export interface FinishOptions {
   /** Print every step with its result. */
   readonly trace: boolean;
+  /** It was to be created only: that it has ended is an error by itself. */
+  readonly created: boolean;
 }
 
 /**
@@ -34,7 +36,7 @@ export interface FinishOptions {
 export async function finishContainer(
   id: string,
   roots: Roots,
-  { trace }: FinishOptions,
+  { trace, created }: FinishOptions,
   voice: Voice,
 ): Promise<number> {
   const owned = inheritContainer(roots.root, id, LOCK_FD);
@@ -44,8 +46,12 @@ export async function finishContainer(
   if (trace) { for (const line of formatTrace(program)) voice.note(line); }
   const end = describeEnd(program, death);
   const words = program.fault === undefined ? explainDeath(program.status, death) : undefined;
-  const error = program.fault === undefined ? undefined : explainFault(program, program.fault, record);
-  if (words !== undefined) voice.note(words);
+  const error = program.fault === undefined
+    ? created
+      ? new PaddockError(`the container ended before it was set up${words === undefined ? "" : `: ${words}`}`)
+      : undefined
+    : explainFault(program, program.fault, record);
+  if (words !== undefined && error === undefined) voice.note(words);
   const problems = record?.keep && error === undefined
     ? await keep(owned, record, end)
     : await eraseContainer(owned, roots, record);

@@ -18,6 +18,8 @@ export interface ContainerRecord {
   readonly command: readonly string[];
   /** The bundle that it was made from, absolute; absent where it came from an image. */
   readonly bundle?: string;
+  /** `annotations` of its configuration; only of one made from a bundle. */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** Its directory below the data root: what it writes lands there. Absent where it needs none. */
   readonly dataDir?: string;
   /** The directories of the host that its rootfs is made of, the topmost first. */
@@ -82,6 +84,7 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["image", isText],
   ["command", isTexts],
   ["bundle", isPath, "optional"],
+  ["annotations", isTextRecord, "optional"],
   ["dataDir", isPath, "optional"],
   ["layers", (value) => isTexts(value) && (value as string[]).every(isPath), "optional"],
   ["cgroupPaths", (value) => isTexts(value) && (value as string[]).every(isPath)],
@@ -90,6 +93,10 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["pid", isPid, "optional"],
   ["exit", isExit, "optional"],
 ];
+
+function isTextRecord(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.values(value).every(isText);
+}
 
 function isExit(value: unknown): boolean {
   const exit = value as Partial<ContainerExit> | null;

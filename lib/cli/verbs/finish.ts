@@ -12,5 +12,6 @@ import { isOn } from "../words.ts";
 export async function run(words: Words, host: Host): Promise<number> {
   const { finishContainer } = await import("../../runtime/finish.ts");
   const roots = readRoots(words, host);
-  return await finishContainer(words.positionals[0] ?? "", roots, { trace: isOn(words, "trace") }, speakOn(host));
+  const options = { trace: isOn(words, "trace"), created: isOn(words, "created") };
+  return await finishContainer(words.positionals[0] ?? "", roots, options, speakOn(host));
 }

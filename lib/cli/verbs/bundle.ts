@@ -1,0 +1,70 @@
+/**
+ * The verbs of an OCI runtime on a container that was created: start, state, kill, delete, list, pause, resume.
+ *
+ * @module
+ */
+import { formatTable } from "../../base/text.ts";
+import { UsageError } from "../../base/errors.ts";
+import { findSignal } from "../../base/signals.ts";
+import { readRoots } from "../run_options.ts";
+import type { Host, Words } from "../types.ts";
+import { isOn, lastValue } from "../words.ts";
+
+const load = () => import("../../runtime/bundle_verbs.ts");
+
+/** `paddock start ID`. */
+export async function start(words: Words, host: Host): Promise<number> {
+  (await load()).startBundle(idOf(words), readRoots(words, host));
+  return 0;
+}
+
+/** `paddock state ID`: its state as JSON. */
+export async function state(words: Words, host: Host): Promise<number> {
+  host.print(`${JSON.stringify((await load()).readState(idOf(words), readRoots(words, host)), null, 2)}\n`);
+  return 0;
+}
+
+/** `paddock kill ID [SIGNAL]`. */
+export async function kill(words: Words, host: Host): Promise<number> {
+  const text = words.positionals[1] ?? "TERM";
+  const signal = findSignal(text);
+  if (signal === undefined) {
+    throw new UsageError(`unknown signal '${text}'`, { hint: "a name such as TERM, or a number" });
+  }
+  (await load()).killBundle(idOf(words), signal, isOn(words, "all"), readRoots(words, host));
+  return 0;
+}
+
+/** `paddock delete ID`. */
+export async function remove(words: Words, host: Host): Promise<number> {
+  await (await load()).deleteBundle(idOf(words), isOn(words, "force"), readRoots(words, host));
+  return 0;
+}
+
+/** `paddock list`. */
+export async function list(words: Words, host: Host): Promise<number> {
+  const states = (await load()).listStates(readRoots(words, host));
+  if (isOn(words, "quiet")) host.print(states.map(({ id }) => `${id}\n`).join(""));
+  else if (lastValue(words, "format") === "json") host.print(`${JSON.stringify(states)}\n`);
+  else {
+    const rows = states.map(({ id, pid, status, bundle, created }) => [id, String(pid), status, bundle, created]);
+    host.print(`${formatTable(["ID", "PID", "STATUS", "BUNDLE", "CREATED"], rows)}\n`);
+  }
+  return 0;
+}
+
+/** `paddock pause ID`. */
+export async function pause(words: Words, host: Host): Promise<number> {
+  (await load()).pauseBundle(idOf(words), true, readRoots(words, host));
+  return 0;
+}
+
+/** `paddock resume ID`. */
+export async function resume(words: Words, host: Host): Promise<number> {
+  (await load()).pauseBundle(idOf(words), false, readRoots(words, host));
+  return 0;
+}
+
+function idOf(words: Words): string {
+  return words.positionals[0] ?? "";
+}

@@ -1,0 +1,44 @@
+/**
+ * `paddock create`.
+ *
+ * @module
+ */
+import { UsageError } from "../../base/errors.ts";
+import { readRoots } from "../run_options.ts";
+import type { Host, Words } from "../types.ts";
+import { resolveHostPath } from "../values/flag.ts";
+import { isOn, lastValue } from "../words.ts";
+
+/** Creates a container from a bundle; its first process waits for `start`. */
+export async function run(words: Words, host: Host): Promise<number> {
+  refuse(words);
+  const { createFromBundle } = await import("../../runtime/create.ts");
+  const path = (name: string) => {
+    const given = lastValue(words, name);
+    return given === undefined ? undefined : resolveHostPath(given, host);
+  };
+  const [pidFile, consoleSocket] = [path("pid-file"), path("console-socket")];
+  return await createFromBundle({
+    ...readRoots(words, host),
+    id: words.positionals[0] ?? "",
+    bundle: path("bundle") ?? host.cwd(),
+    ...(pidFile === undefined ? {} : { pidFile }),
+    ...(consoleSocket === undefined ? {} : { consoleSocket }),
+    passedOn: ["log", "log-format"].flatMap((name) => {
+      const value = name === "log" ? path(name) : lastValue(words, name);
+      return value === undefined ? [] : [`--${name}`, value];
+    }),
+  });
+}
+
+function refuse(words: Words): void {
+  if (isOn(words, "systemd-cgroup") || lastValue(words, "cgroup-manager") === "systemd") {
+    throw new UsageError("create has no systemd cgroup driver", {
+      hint: "set the engine's cgroup manager to cgroupfs",
+    });
+  }
+  const preserved = lastValue(words, "preserve-fds") ?? "0";
+  if (preserved !== "0") {
+    throw new UsageError(`create cannot hand on ${preserved} descriptors`, { hint: "leave --preserve-fds out" });
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * A container that is created and not started: all is set up, and its first process waits to be let go.
+ *
+ * ```
+ *   launcher                                   container
+ *   open exec.fifo, connect the console socket
+ *   clone ───────────────────────────────────▶ cgroups, mounts, pivot, ids … (hand the terminal over)
+ *   wait (futex "vm")                          is the command there?
+ *   ◀──────────────────────────────────────── vm = 2, wake: all is set up
+ *   write the process id, and end              read exec.fifo: `paddock start` writes a byte
+ *                                              exec ──▶ the command
+ * ```
+ *
+ * The launcher ends, so that whoever called it, or the subreaper above, becomes the parent and hears of the end: this is
+ * how engines watch over a container (conmon, containerd's shim). Where the child ends instead, the kernel clears "vm"
+ * (CLONE_CHILD_CLEARTID), and it is as with any container that could not be started.
+ *
+ * @module
+ */
+import { EXIT } from "../base/errors.ts";
+import { errnoNumber } from "../base/errno.ts";
+import { quoteCommand } from "../base/text.ts";
+import { BUILT_IN } from "../program/layout.ts";
+import {
+  type Act,
+  type Arg,
+  AT_FDCWD,
+  type Block,
+  flags,
+  previous,
+  type Region,
+  type Step,
+  step,
+  text,
+} from "../program/step.ts";
+import type { Config } from "../spec/config.ts";
+import type { Creation } from "./creation.ts";
+import { CHILD } from "./monitor.ts";
+import { candidates, CODE } from "./process.ts";
+import { LOCK_FD, type Setting } from "./setting.ts";
+import { PTM_FD } from "./terminal.ts";
+
+/** Memory by which the two sides talk, and what is read. */
+export const CREATION_REGIONS: Readonly<Record<string, Region>> = {
+  vm: { size: 8, fields: [{ at: 0, size: 8, value: 1 }] },
+  stat: { size: 512 },
+};
+
+const FUTEX_WAIT = 0;
+const FUTEX_WAKE = 1;
+const READY = 2;
+
+/** The console socket's number, above those that other steps use. */
+const CONSOLE_FD = 103;
+/** The fifo's. */
+const FIFO_FD = 104;
+
+/** Before the clone: what the child cannot reach later. */
+export function planReach({ fifo, consoleSocket }: Creation): Act[] {
+  const open: Act = {
+    what: `open ${fifo}`,
+    why: "the container's first process waits at it until it is started",
+    shell: [`exec 9<>${fifo}`],
+    steps: [
+      // For writing as well, so that neither side has to be there for the other to open it.
+      step("openat", [AT_FDCWD, text(fifo), flags("O_RDWR", "O_CLOEXEC")]),
+      step("dup3", [previous(), FIFO_FD, flags("O_CLOEXEC")]),
+      step("close", [previous(2)]),
+    ],
+  };
+  return consoleSocket === undefined ? [open] : [open, connectConsole(consoleSocket)];
+}
+
+/** `struct sockaddr_un` (`man 7 unix`). */
+function connectConsole(path: string): Act {
+  const bytes = new TextEncoder().encode(path);
+  const address: Block = { size: 110, fields: [{ at: 0, size: 2, value: flags("AF_UNIX") }, { at: 2, bytes }] };
+  return {
+    what: `connect to the console socket ${path}`,
+    why: "who called takes the container's terminal from there",
+    shell: [],
+    steps: [
+      step("socket", [flags("AF_UNIX"), flags("SOCK_STREAM", "SOCK_CLOEXEC"), 0]),
+      step("connect", [previous(), { block: address }, 2 + bytes.length + 1]),
+      step("dup3", [previous(2), CONSOLE_FD, flags("O_CLOEXEC")]),
+      step("close", [previous(3)]),
+    ],
+  };
+}
+
+/** In the child, once the terminal is there: its master goes to whoever called (`man 3 cmsg`, SCM_RIGHTS). */
+export function planHandOver(): Act {
+  const SCM_RIGHTS = 1;
+  const name = "/dev/ptmx";
+  const data: Block = {
+    size: 16,
+    fields: [{ at: 0, size: 8, value: text(name) }, { at: 8, size: 8, value: name.length }],
+  };
+  const control: Block = {
+    size: 24,
+    fields: [
+      { at: 0, size: 8, value: 20 },
+      { at: 8, size: 4, value: flags("SOL_SOCKET") },
+      { at: 12, size: 4, value: SCM_RIGHTS },
+      { at: 16, size: 4, value: PTM_FD },
+    ],
+  };
+  const message: Block = {
+    size: 56,
+    fields: [
+      { at: 16, size: 8, value: { block: data } },
+      { at: 24, size: 8, value: 1 },
+      { at: 32, size: 8, value: { block: control } },
+      { at: 40, size: 8, value: control.size },
+    ],
+  };
+  return {
+    what: "hand the terminal to whoever called",
+    why: "asked for by --console-socket: they pass on what is typed and shown",
+    shell: [],
+    steps: [
+      step("sendmsg", [CONSOLE_FD, { block: message }, 0]),
+      step("close", [CONSOLE_FD]),
+      step("close", [PTM_FD]),
+    ],
+  };
+}
+
+/** In the child, last of all: says that everything is set up, and waits to be started. */
+export function planWaitForStart(config: Config): Act[] {
+  return [lookForCommand(config), {
+    what: "wait to be started",
+    why: "the container is created; `paddock start` writes a byte",
+    shell: [],
+    steps: [
+      // Nobody holds it from here on: what comes next needs it.
+      step("close", [LOCK_FD], { onNegative: "next" }),
+      step("@store", [{ region: "vm" }, READY]),
+      step("futex", [{ region: "vm" }, FUTEX_WAKE, 1, 0, 0, 0], { onNegative: "next" }),
+      step("read", [FIFO_FD, { region: "stat" }, 1], { label: "start", onNegative: "start", onZero: "start" }),
+      step("close", [FIFO_FD]),
+    ],
+  }];
+}
+
+/** That it is not there is said now, and not only when it is started. */
+function lookForCommand(config: Config): Act {
+  const X_OK = 1;
+  const missing = [errnoNumber("ENOENT"), errnoNumber("ENOTDIR")];
+  const steps = candidates(config).flatMap((path, index): Step[] => [
+    step("faccessat", [AT_FDCWD, text(path), X_OK], { onNegative: "next", onZero: "end" }),
+    step("@add", [previous(), missing[0]!], { onZero: `look.${index}` }),
+    step("@add", [previous(2), missing[1]!], { onZero: `look.${index}` }),
+    step("@store", [{ region: "refused" }, previous(3)]),
+    step("@add", [0, 0], { label: `look.${index}` }),
+  ]);
+  return {
+    // The words are those of the act that executes it: its errors are explained by them.
+    what: `execute ${quoteCommand(config.process.args)}`,
+    why: "what is not there, or may not be executed, is said when the container is created",
+    shell: [],
+    steps: [
+      ...steps,
+      step("@store", [{ region: CODE }, EXIT.notFound]),
+      step("@add", [{ load: "refused" }, 0], { onZero: "look.missing", onPositive: "look.missing" }),
+      step("@store", [{ region: CODE }, EXIT.cannotExecute]),
+      step("@sub", [{ load: "refused" }, 0], { onNegative: "container.fault" }),
+      step("@sub", [0, missing[0]!], { label: "look.missing", onNegative: "container.fault" }),
+    ],
+  };
+}
+
+/** In the launcher, after the clone: waits until the child is ready, or has ended. */
+export function planAwaitReady(label: string): Act {
+  const wait = `${label}.wait`;
+  return {
+    what: "wait until the container is set up",
+    why: "the child says so in memory that both share; the kernel does where it ends instead",
+    shell: [],
+    steps: [
+      step("@and", [{ load: "vm" }, 0xffffffff], { label, onZero: "unready" }),
+      step("@sub", [previous(), READY], { onZero: "end" }),
+      step("futex", [{ region: "vm" }, FUTEX_WAIT, 1, 0, 0, 0], { label: wait, onNegative: label, onZero: label }),
+      step("wait4", [{ load: CHILD }, { region: BUILT_IN.status }, 0, 0], { label: "unready", onNegative: "next" }),
+      step("@add", [0, 0], { onZero: "leftovers" }),
+    ],
+  };
+}
+
+/** In the launcher, at its end: what others know the container's first process by. */
+export function planCreated(setting: Setting, { pidFiles }: Creation): Act[] {
+  const lengths = [1, 2, 3, 4, 5, 6, 7];
+  const zeros = (length: number) => "0".repeat(length);
+  const files = [`${setting.stateDir}/pid`, ...pidFiles];
+  const write = (length: number): Step[] => [
+    step("@digits", [{ load: CHILD }, text(`${zeros(length)}#pid`), length], { label: `pid.${length}` }),
+    step("@digits", [{ load: CHILD }, { text: `/proc/${zeros(length)}/stat`, offset: "/proc/".length }, length]),
+    step("openat", [AT_FDCWD, text(`/proc/${zeros(length)}/stat`), flags("O_RDONLY", "O_CLOEXEC")]),
+    step("read", [previous(), { region: "stat" }, 512]),
+    ...writeWhole(`${setting.stateDir}/stat`, { region: "stat" }, "as before"),
+    ...files.flatMap((file) => writeWhole(file, text(`${zeros(length)}#pid`), length)),
+    step("exit_group", [0]),
+  ];
+  return [{
+    what: "write the process id",
+    why:
+      "other commands find the container's first process by it, and know it from another of that number by its start",
+    shell: [],
+    steps: [
+      ...lengths.map((length) => step("@sub", [{ load: CHILD }, 10 ** length], { onNegative: `pid.${length}` })),
+      ...lengths.flatMap(write),
+    ],
+  }];
+}
+
+/** Beside and renamed: a reader sees all of it or nothing. */
+function writeWhole(path: string, address: Arg, length: number | "as before"): Step[] {
+  const beside = text(`${path}.new`);
+  // The result of the step before these, which the one that opens the file has put behind it.
+  const count = length === "as before" ? previous(2) : length;
+  return [
+    step("openat", [AT_FDCWD, beside, flags("O_WRONLY", "O_CREAT", "O_TRUNC", "O_CLOEXEC"), 0o644]),
+    step("write", [previous(), address, count]),
+    step("close", [previous(2)]),
+    step("renameat", [AT_FDCWD, beside, AT_FDCWD, text(path)]),
+  ];
+}

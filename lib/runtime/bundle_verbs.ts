@@ -1,0 +1,175 @@
+/**
+ * What is done to a container that was created from a bundle: start, state, kill, delete, pause and resume, list, ps
+ * (runtime-spec runtime.md, Operations).
+ *
+ * Engines match on the words of some errors; those are runc's.
+ *
+ * @module
+ */
+import { PaddockError } from "../base/errors.ts";
+import { killCgroups, listProcesses, setFrozen } from "../kernel/cgroup.ts";
+import { isThere, syscall } from "../kernel/syscall.ts";
+import {
+  type BundleContainer,
+  EXEC_FIFO,
+  listBundleContainers,
+  openBundleContainer,
+  seeBundleContainer,
+} from "../state/bundle_container.ts";
+import { takeContainer } from "../state/container.ts";
+import type { Roots } from "../state/root.ts";
+import { eraseContainer } from "./erase_container.ts";
+
+/** Version of the specification that states are told in. */
+export const OCI_VERSION = "1.3.0";
+
+/** What `state` prints: runtime.md, State, and what runc adds that engines read. */
+export interface OciState {
+  readonly ociVersion: string;
+  readonly id: string;
+  readonly pid: number;
+  readonly status: string;
+  readonly bundle: string;
+  readonly rootfs: string;
+  readonly created: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly owner: string;
+}
+
+/** Lets a created container go. @throws PaddockError where it is not created. */
+export function startBundle(id: string, { root }: Roots): void {
+  const seen = openBundleContainer(root, id);
+  if (seen.status !== "created") throw new PaddockError(refuseStart(seen));
+  // Who renames it is the one who starts it.
+  const [fifo, claimed] = [`${seen.directory}/${EXEC_FIFO}`, `${seen.directory}/.${EXEC_FIFO}`];
+  if (syscall("renameat", AT_FDCWD, fifo, AT_FDCWD, claimed) < 0) throw new PaddockError(refuseStart(seen));
+  const fd = syscall("openat", AT_FDCWD, claimed, O_WRONLY_NONBLOCK_CLOEXEC, 0);
+  const written = fd < 0 ? fd : syscall("write", fd, new Uint8Array(1), 1);
+  if (fd >= 0) syscall("close", fd);
+  syscall("unlinkat", AT_FDCWD, claimed, 0);
+  if (written !== 1) throw new PaddockError("cannot start a container that has stopped");
+}
+
+function refuseStart({ status }: BundleContainer): string {
+  return status === "stopped"
+    ? "cannot start a container that has stopped"
+    : status === "creating"
+    ? "cannot start a container that is being created"
+    : "cannot start an already running container";
+}
+
+const AT_FDCWD = -100;
+const O_WRONLY_NONBLOCK_CLOEXEC = 0o1 | 0o4000 | 0o2000000;
+
+/** The state of a container. @throws PaddockError where there is none. */
+export function readState(id: string, { root }: Roots): OciState {
+  return stateOf(openBundleContainer(root, id));
+}
+
+/** The states of all. */
+export function listStates({ root }: Roots): OciState[] {
+  return listBundleContainers(root).map(stateOf);
+}
+
+function stateOf({ id, record, status, pid }: BundleContainer): OciState {
+  return {
+    ociVersion: OCI_VERSION,
+    id,
+    pid: status === "stopped" || pid === undefined ? 0 : pid,
+    status,
+    bundle: record.bundle ?? "",
+    rootfs: record.layers?.[0] ?? "",
+    created: record.created,
+    ...(record.annotations === undefined ? {} : { annotations: record.annotations }),
+    owner: "",
+  };
+}
+
+/**
+ * Sends a signal to the container's first process, or with `all` to every process in its cgroups.
+ *
+ * @throws PaddockError where it is neither created nor running.
+ */
+export function killBundle(id: string, signal: number, all: boolean, { root }: Roots): void {
+  const seen = openBundleContainer(root, id);
+  const live = ["created", "running", "paused"].includes(seen.status);
+  if (all) {
+    const pids = listProcesses(seen.record.cgroupPaths);
+    if (signal === SIGKILL) killCgroups(seen.record.cgroupPaths);
+    else for (const pid of pids) syscall("kill", pid, signal);
+    return;
+  }
+  if (!live || seen.pid === undefined) throw new PaddockError("container not running");
+  sendSignal(seen, seen.pid, signal);
+}
+
+/** By a descriptor, after another look: the number may be another's by now. */
+function sendSignal({ directory, id }: BundleContainer, pid: number, signal: number): void {
+  const root = directory.slice(0, directory.lastIndexOf("/"));
+  const fd = syscall("pidfd_open", pid, 0);
+  const status = seeBundleContainer(root, id)?.status;
+  if (status !== undefined && status !== "stopped") {
+    const sent = fd < 0 ? syscall("kill", pid, signal) : syscall("pidfd_send_signal", fd, signal, null, 0);
+    if (sent < 0) throw new PaddockError("os: process already finished");
+  }
+  if (fd >= 0) syscall("close", fd);
+}
+
+const SIGKILL = 9;
+const PATIENCE = 10_000;
+
+/**
+ * Removes what `create` made.
+ *
+ * @param force end it first; one that is not there is fine.
+ * @throws PaddockError where it has not stopped.
+ */
+export async function deleteBundle(id: string, force: boolean, roots: Roots): Promise<void> {
+  if (force && seeBundleContainer(roots.root, id) === undefined && !isThere(`${roots.root}/${id}`)) return;
+  const seen = openBundleContainer(roots.root, id);
+  if (seen.status !== "stopped") {
+    // A container that was never started has run nothing of its own.
+    if (!force && seen.status !== "created") {
+      throw new PaddockError(`cannot delete container ${id} that is not stopped: ${seen.status}`);
+    }
+    await endBundle(seen);
+  }
+  const owned = takeContainer(roots.root, id);
+  if (typeof owned !== "object") throw new PaddockError(`container '${id}' is being created or deleted by another`);
+  const problems = await eraseContainer(owned, roots, seen.record);
+  if (problems.length > 0) {
+    throw new PaddockError(`cannot delete container ${id}: ${problems.join("; ")}`, { hint: "try again" });
+  }
+}
+
+async function endBundle(seen: BundleContainer): Promise<void> {
+  const root = seen.directory.slice(0, seen.directory.lastIndexOf("/"));
+  if (seen.record.cgroupPaths.length > 0) killCgroups(seen.record.cgroupPaths);
+  if (seen.pid !== undefined) syscall("kill", seen.pid, SIGKILL);
+  for (const end = Date.now() + PATIENCE; Date.now() < end;) {
+    const now = seeBundleContainer(root, seen.id);
+    if (now === undefined || now.status === "stopped") return;
+    await new Promise((done) => setTimeout(done, 5));
+  }
+  throw new PaddockError(`container '${seen.id}' does not end: a process in it cannot be killed`);
+}
+
+/** Freezes a running container, or lets it go on. @throws PaddockError where it is in no state for that. */
+export function pauseBundle(id: string, frozen: boolean, { root }: Roots): void {
+  const seen = openBundleContainer(root, id);
+  const from = frozen ? ["running", "created"] : ["paused"];
+  if (!from.includes(seen.status)) throw new PaddockError(frozen ? "container not running" : "container not paused");
+  if (!seen.record.cgroupPaths.some((path) => hasFreezer(path))) {
+    throw new PaddockError("cannot pause: the container has no cgroup with a freezer", { hint: "see paddock doctor" });
+  }
+  seen.record.cgroupPaths.forEach((path) => setFrozen(path, frozen));
+}
+
+function hasFreezer(path: string): boolean {
+  return isThere(`${path}/freezer.state`) || isThere(`${path}/cgroup.freeze`);
+}
+
+/** The processes of a container, ascending. @throws PaddockError where there is none. */
+export function listBundleProcesses(id: string, { root }: Roots): number[] {
+  return listProcesses(openBundleContainer(root, id).record.cgroupPaths);
+}

@@ -1,0 +1,175 @@
+/**
+ * `paddock create`: a container from a bundle, set up and waiting to be started (runtime-spec runtime.md, create).
+ *
+ * ```
+ * config.json ─ parse, validate ─▶ Config, Setting ─ planContainer ─▶ Plan ─ assemble ─ becomeLauncher
+ * ```
+ *
+ * The launcher takes this process's place, and ends when the container waits for its start (`lib/plan/created.ts`).
+ *
+ * @module
+ */
+import { PaddockError } from "../base/errors.ts";
+import type { Facts } from "../host/facts.ts";
+import { probeHost } from "../host/probe.ts";
+import { existsInRoot } from "../image/root_files.ts";
+import { openDirectory } from "../kernel/fs.ts";
+import { becomeLauncher } from "../kernel/launch.ts";
+import { selfCommand } from "../kernel/self.ts";
+import { isThere, must } from "../kernel/syscall.ts";
+import { planContainer } from "../plan/build.ts";
+import { KEPT_FILE } from "../plan/freshness.ts";
+import { LOCK_FD, type Setting } from "../plan/setting.ts";
+import { assemble } from "../program/assemble.ts";
+import type { Config } from "../spec/config.ts";
+import { parseConfigText } from "../spec/parse.ts";
+import { checkConfig } from "../spec/validate.ts";
+import { EXEC_FIFO } from "../state/bundle_container.ts";
+import { createContainer, type OwnedContainer } from "../state/container.ts";
+import type { Roots } from "../state/root.ts";
+import { eraseContainer } from "./erase_container.ts";
+import { requireRoot } from "./run.ts";
+
+/** What `create` is told. */
+export interface CreateOptions extends Roots {
+  readonly id: string;
+  /** Directory with `config.json`, absolute. */
+  readonly bundle: string;
+  readonly pidFile?: string;
+  readonly consoleSocket?: string;
+  /** Global options that `finish` is to have as well. */
+  readonly passedOn: readonly string[];
+}
+
+/**
+ * Creates a container; returns only when that failed.
+ *
+ * @throws PaddockError saying why; nothing is left behind then.
+ */
+export async function createFromBundle(options: CreateOptions): Promise<number> {
+  const facts = probeHost();
+  requireRoot(facts);
+  const config = readBundle(options.bundle);
+  checkTerminal(config, options);
+  const owned = createContainer(options, options.id);
+  try {
+    create(options, facts, config, owned);
+  } catch (error) {
+    await eraseContainer(owned, options);
+    throw error;
+  }
+}
+
+/**
+ * The bundle's configuration, its paths made absolute.
+ *
+ * @throws PaddockError where there is none, or something in it cannot be.
+ */
+export function readBundle(bundle: string): Config {
+  const path = `${bundle}/config.json`;
+  const text = readText(path);
+  const config = parseConfigText(text);
+  const root = config.root.path.startsWith("/") ? config.root.path : `${bundle}/${config.root.path}`;
+  const absolute = { ...config, root: { ...config.root, path: realPath(root) } };
+  return checkConfig(absolute);
+}
+
+function readText(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (cause) {
+    throw new PaddockError(`cannot read ${path}: ${(cause as Error).message}`, {
+      hint: "name the bundle with --bundle, or make a configuration there: paddock spec",
+      cause,
+    });
+  }
+}
+
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch (cause) {
+    throw new PaddockError(`root.path: cannot use ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function checkTerminal({ process }: Config, { consoleSocket }: CreateOptions): void {
+  if (process.terminal && consoleSocket === undefined) {
+    throw new PaddockError("process.terminal: cannot allocate tty if runc will detach without setting console socket");
+  }
+  if (!process.terminal && consoleSocket !== undefined) {
+    throw new PaddockError("cannot use console socket if runc will not detach or allocate tty");
+  }
+}
+
+function create(options: CreateOptions, facts: Facts, config: Config, owned: OwnedContainer): never {
+  const fifo = `${owned.directory}/${EXEC_FIFO}`;
+  const S_IFIFO = 0o010000;
+  must(fifo, "mknodat", -100, fifo, S_IFIFO | 0o600, 0);
+  const setting = settingOf(options, config, owned, fifo);
+  const plan = planContainer(config, facts, setting);
+  owned.writeRecord({
+    id: owned.id,
+    created: new Date().toISOString(),
+    image: config.root.path,
+    command: config.process.args,
+    bundle: options.bundle,
+    annotations: config.annotations,
+    layers: [config.root.path],
+    cgroupPaths: plan.cgroupPaths,
+    keep: true,
+  });
+  owned.writeFile(KEPT_FILE, "");
+  owned.writeFile("config.json", JSON.stringify(config));
+  becomeLauncher(assemble(plan), {
+    title: `paddock: ${options.id}`,
+    keep: { fd: owned.lock.fd, as: LOCK_FD },
+    fallbackDirectory: `${options.dataRoot}/launchers`,
+    markDescriptors: !facts.has.close_range,
+  });
+}
+
+function settingOf(options: CreateOptions, config: Config, owned: OwnedContainer, fifo: string): Setting {
+  const roots = ["--root", options.root, "--data-root", options.dataRoot];
+  return {
+    id: owned.id,
+    name: owned.id,
+    rootfs: { kind: "directory", path: config.root.path },
+    stateDir: owned.directory,
+    stateFiles: [],
+    prepared: true,
+    files: {},
+    present: findPresent(config),
+    sources: findSources(config),
+    interactive: true,
+    init: false,
+    finish: { argv: [...selfCommand(), ...options.passedOn, "finish", ...roots, "--created", owned.id], env: [] },
+    keep: true,
+    trace: false,
+    creation: {
+      fifo,
+      pidFiles: options.pidFile === undefined ? [] : [options.pidFile],
+      ...(options.consoleSocket === undefined ? {} : { consoleSocket: options.consoleSocket }),
+    },
+  };
+}
+
+/** Mount points that are there in the rootfs and not on another mount. */
+function findPresent({ root: { path }, mounts }: Config): ReadonlySet<string> {
+  using root = openDirectory(path);
+  const points = mounts.map(({ destination }) => destination);
+  const inImage = points.filter((point) => !points.some((other) => point.startsWith(`${other}/`)));
+  return new Set(inImage.filter((point) => existsInRoot(root.number, point)));
+}
+
+function findSources({ mounts }: Config): Setting["sources"] {
+  const binds = mounts.filter(({ type, source, options = [] }) =>
+    source?.startsWith("/") && (type === "bind" || options.some((option) => /^r?bind$/.test(option)))
+  );
+  return Object.fromEntries(binds.map(({ source = "" }) => [source, kindOf(source)]));
+}
+
+function kindOf(path: string): "directory" | "file" {
+  if (!isThere(path)) throw new PaddockError(`cannot mount ${path}: no such file or directory`);
+  return Deno.statSync(path).isDirectory ? "directory" : "file";
+}
