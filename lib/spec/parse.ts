@@ -53,6 +53,18 @@ export function parseConfigText(source: string): oci.Config {
   }
 }
 
+/** Kinds of namespaces, by the words of the specification. */
+export const NAMESPACE_TYPES: readonly oci.NamespaceType[] = [
+  "pid",
+  "network",
+  "mount",
+  "ipc",
+  "uts",
+  "user",
+  "cgroup",
+  "time",
+];
+
 const idMapping = object<oci.IdMapping>({ containerID: need(integer), hostID: need(integer), size: need(integer) });
 
 const process = object<oci.Process>({
@@ -164,7 +176,7 @@ const resources = object<oci.Resources>({
 const linux = object<oci.Linux>({
   namespaces: may(
     list(object<oci.Namespace>({
-      type: need(oneOf("pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time")),
+      type: need(oneOf(...NAMESPACE_TYPES)),
       path: may(text),
     })),
     [],
