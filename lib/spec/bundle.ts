@@ -32,7 +32,9 @@ export interface BundleConfig {
  */
 export function readBundleConfig(source: string, { bundle, capabilities }: BundleSurroundings): BundleConfig {
   const config = resolvePaths(parseConfigText(source), bundle);
-  const { process, left } = grantCapabilities(config.process, capabilities);
+  // A process that says nothing of capabilities gets none, as with runc.
+  const asked = { ...config.process, capabilities: config.process.capabilities ?? {} };
+  const { process, left } = grantCapabilities(asked, capabilities);
   return { config: checkConfig({ ...config, process }), warnings: left };
 }
 

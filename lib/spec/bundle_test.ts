@@ -31,11 +31,13 @@ Deno.test("resolvePaths makes paths of the bundle and destinations in the contai
   assertEquals(resolvePaths({ ...CONFIG, root: { path: "/" } }, "/b").root.path, "/");
 });
 
-Deno.test("readBundleConfig warns of capabilities that cannot be had, and refuses what is wrong", () => {
+Deno.test("readBundleConfig warns of capabilities that cannot be had, gives none unasked, and refuses what is wrong", () => {
   const asking = { ...CONFIG, process: { ...CONFIG.process, capabilities: { bounding: ["CAP_FLY"] } } };
   const { config, warnings } = readBundleConfig(JSON.stringify(asking), AROUND);
   assertEquals(config.process.capabilities, { bounding: [] });
   assertEquals(warnings.map(({ problem }) => problem), ["'CAP_FLY' is no capability"]);
+  const silent = readBundleConfig(JSON.stringify(CONFIG), AROUND).config;
+  assertEquals(silent.process.capabilities, {});
   const wrong = JSON.stringify({ ...CONFIG, process: { ...CONFIG.process, cwd: "tmp" } });
   assertThrows(() => readBundleConfig(wrong, AROUND), PaddockError, "process.cwd: 'tmp' is not absolute");
 });

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Config, Mount, Namespace } from "./config.ts";
-import { DEFAULT_PATH, OCI_VERSION, READONLY_PATHS } from "./defaults.ts";
+import { DEFAULT_PATH, MASKED_PATHS, OCI_VERSION, READONLY_PATHS } from "./defaults.ts";
 
 /** Whom a container of an ordinary user belongs to on the host. */
 export interface RootlessIds {
@@ -40,7 +40,7 @@ export function exampleConfigFile(rootless?: RootlessIds): Config {
       // An ordinary user may set no limits.
       ...(rootless === undefined ? { resources: { devices: [{ allow: false, access: "rwm" }] } } : mapOne(rootless)),
       namespaces: [...types, ...(rootless === undefined ? [] : ["user"])].map((type) => ({ type }) as Namespace),
-      maskedPaths: MASKED,
+      maskedPaths: MASKED_PATHS,
       readonlyPaths: READONLY_PATHS,
     },
   };
@@ -90,17 +90,4 @@ const MOUNTS: readonly Mount[] = [
     source: "cgroup",
     options: ["nosuid", "noexec", "nodev", "relatime", "ro"],
   },
-];
-
-const MASKED: readonly string[] = [
-  "/proc/acpi",
-  "/proc/asound",
-  "/proc/kcore",
-  "/proc/keys",
-  "/proc/latency_stats",
-  "/proc/timer_list",
-  "/proc/timer_stats",
-  "/proc/sched_debug",
-  "/sys/firmware",
-  "/proc/scsi",
 ];
