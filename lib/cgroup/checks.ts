@@ -15,7 +15,7 @@ export function checkResources(resources: Resources): string[] {
     ...checkPids(resources.pids?.limit),
     ...(resources.hugepageLimits ?? []).flatMap(({ pageSize, limit }) => [
       ...faultIf(!/^\d+[KMG]B$/.test(pageSize), `'${pageSize}' is no size of huge pages; say one such as 2MB`),
-      ...faultIf(!isWhole(limit, 0), `a huge page limit of ${limit} makes no sense`),
+      ...faultIf(!isWhole(limit, -1), `a huge page limit of ${limit} makes no sense`),
     ]),
     ...Object.keys(resources.unified ?? {}).flatMap(checkUnifiedKey),
     ...(resources.devices ?? []).flatMap(checkDevice),
@@ -119,10 +119,10 @@ function checkBlockIo(io: BlockIO): string[] {
       `a weight on disks (--blkio-weight) is 10 to 1000, not ${io.weight}`,
     ),
     ...(io.weightDevice ?? []).flatMap(({ major, minor, weight }) =>
-      faultIf(!isWeight(weight), `the weight of disk ${major}:${minor} is 10 to 1000, not ${weight}`)
+      faultIf(isSet(weight) && !isWeight(weight), `the weight of disk ${major}:${minor} is 10 to 1000, not ${weight}`)
     ),
     ...rates.flatMap(({ major, minor, rate }) =>
-      faultIf(!isWhole(rate, 0), `the rate of disk ${major}:${minor} is a whole number, not ${rate}`)
+      faultIf(!isWhole(rate, -1), `the rate of disk ${major}:${minor} is a whole number, not ${rate}`)
     ),
   ];
 }

@@ -23,7 +23,7 @@ const WRONG: readonly (readonly [Resources, string])[] = [
   [{ pids: { limit: -2 } }, "--pids-limit"],
   [{ blockIO: { weight: 5 } }, "10 to 1000"],
   [{ blockIO: { weightDevice: [{ major: 8, minor: 0, weight: 1001 }] } }, "disk 8:0"],
-  [{ blockIO: { throttleReadBpsDevice: [{ major: 8, minor: 0, rate: -1 }] } }, "whole number"],
+  [{ blockIO: { throttleReadBpsDevice: [{ major: 8, minor: 0, rate: -2 }] } }, "whole number"],
   [{ hugepageLimits: [{ pageSize: "2mb", limit: 0 }] }, "size of huge pages"],
   [{ unified: { "../memory.max": "1" } }, "no file of limits"],
   [{ unified: { "cgroup.kill": "1" } }, "no file of limits"],

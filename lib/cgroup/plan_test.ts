@@ -191,10 +191,84 @@ Deno.test("planCgroup limits disks in both versions", () => {
   ]);
 });
 
-Deno.test("planCgroup takes no limit of processes for no limit", () => {
-  for (const limit of [-1, 0]) {
-    assertEquals(listWrites(plan({ pids: { limit } }, V2_HOST).create, `${ROOT}/paddock/web`), ["pids.max=max"]);
+Deno.test("planCgroup writes -1 processes as no limit, 0 as no other than the first, and nothing where none is given", () => {
+  const table: [number | undefined, string[]][] = [[-1, ["pids.max=max"]], [0, ["pids.max=1"]], [7, ["pids.max=7"]]];
+  for (const [limit, writes] of [...table, [undefined, []] as [undefined, string[]]]) {
+    const pids = limit === undefined ? {} : { limit };
+    assertEquals(listWrites(plan({ pids }, V2_HOST).create, `${ROOT}/paddock/web`), writes);
+    assertEquals(listWrites(plan({ pids }, V1_HOST).create, `${ROOT}/pids/paddock/web`), writes);
   }
+});
+
+const NETWORK = { classID: 1_048_577, priorities: [{ name: "eth0", priority: 5 }, { name: "lo", priority: 1 }] };
+
+Deno.test("planCgroup marks packets by v1, and refuses that where v1 has no controller for it", () => {
+  const facts = host({ controllers: v1Controllers([...V1_NAMES, "net_cls", "net_prio"]), systemd: true });
+  const { create } = plan({ network: NETWORK }, facts);
+  assertEquals(listWrites(create, `${ROOT}/net_cls/paddock/web`), ["net_cls.classid=1048577"]);
+  assertEquals(listWrites(create, `${ROOT}/net_prio/paddock/web`), [
+    "net_prio.ifpriomap=eth0 5",
+    "net_prio.ifpriomap=lo 1",
+  ]);
+  for (const facts of [V1_HOST, V2_HOST]) {
+    const fault = faultOf({ network: NETWORK }, facts);
+    assertStringIncludes(fault, "linux.resources.network.classID");
+    assertStringIncludes(fault, "linux.resources.network.priorities");
+  }
+});
+
+Deno.test("planCgroup limits RDMA devices in both versions, a line for each", () => {
+  const rdma = { mlx4_0: { hcaHandles: 3, hcaObjects: 4 }, mlx5_1: { hcaObjects: 10 }, mlx5_2: {} };
+  const lines = ["rdma.max=mlx4_0 hca_handle=3 hca_object=4", "rdma.max=mlx5_1 hca_object=10"];
+  const { controllers } = V2_HOST.cgroup;
+  const current = host({ ...V2_HOST.cgroup, controllers: { ...controllers, rdma: controllers["memory"]! } });
+  assertEquals(listWrites(plan({ rdma }, current).create, `${ROOT}/paddock/web`), lines);
+  const old = host({ controllers: v1Controllers([...V1_NAMES, "rdma"]), systemd: true });
+  assertEquals(listWrites(plan({ rdma }, old).create, `${ROOT}/rdma/paddock/web`), lines);
+  assertStringIncludes(faultOf({ rdma }, V2_HOST), "linux.resources.rdma");
+});
+
+Deno.test("planCgroup writes what v1 alone has, and refuses it in v2 by its field", () => {
+  const cpu = { realtimePeriod: 1_000_000, realtimeRuntime: 950_000 };
+  const memory = { kernel: 10 * MIB, kernelTCP: 20 * MIB };
+  const blockIO = { leafWeight: 100, weightDevice: [{ major: 8, minor: 0, leafWeight: 200 }] };
+  const { create } = plan({ cpu, memory, blockIO }, V1_HOST);
+  assertEquals(listWrites(create, `${ROOT}/cpu,cpuacct/paddock/web`), [
+    "cpu.rt_period_us=1000000",
+    "cpu.rt_runtime_us=950000",
+  ]);
+  assertEquals(listWrites(create, `${ROOT}/memory/paddock/web`), [
+    `memory.kmem.limit_in_bytes=${10 * MIB}`,
+    `memory.kmem.tcp.limit_in_bytes=${20 * MIB}`,
+  ]);
+  assertEquals(listWrites(create, `${ROOT}/blkio/paddock/web`), [
+    "blkio.leaf_weight=100",
+    "blkio.leaf_weight_device=8:0 200",
+  ]);
+  const fault = faultOf({ cpu, memory, blockIO }, V2_HOST);
+  const fields = [
+    "cpu.realtimeRuntime",
+    "cpu.realtimePeriod",
+    "memory.kernel",
+    "memory.kernelTCP",
+    "blockIO.leafWeight",
+  ];
+  for (const field of fields) assertStringIncludes(fault, `linux.resources.${field}:`);
+});
+
+Deno.test("planCgroup writes what is not limited in the words of each version", () => {
+  const resources = {
+    hugepageLimits: [{ pageSize: "2MB", limit: -1 }],
+    blockIO: { throttleReadBpsDevice: [{ major: 8, minor: 0, rate: -1 }] },
+  };
+  assertEquals(listWrites(plan(resources, V2_HOST).create, `${ROOT}/paddock/web`), [
+    "io.max=8:0 rbps=max",
+    "hugetlb.2MB.max=max",
+    "hugetlb.2MB.rsvd.max=max",
+  ]);
+  const { create } = plan(resources, V1_HOST);
+  assertEquals(listWrites(create, `${ROOT}/hugetlb/paddock/web`)[0], "hugetlb.2MB.limit_in_bytes=-1");
+  assertEquals(listWrites(create, `${ROOT}/blkio/paddock/web`), ["blkio.throttle.read_bps_device=8:0 0"]);
 });
 
 Deno.test("planCgroup limits huge pages, and their reservations where the kernel counts them", () => {

@@ -56,7 +56,10 @@ const NAMES: Readonly<Record<Topic, string>> = {
   cpuset: "processor sets (--cpuset-cpus, --cpuset-mems)",
   pids: "a limit of processes (--pids-limit)",
   io: "disk limits (--blkio-weight, --device-read-bps, …)",
-  hugetlb: "limits of huge pages",
+  hugetlb: "limits of huge pages (linux.resources.hugepageLimits)",
+  net_cls: "a class of packets (linux.resources.network.classID)",
+  net_prio: "priorities of packets (linux.resources.network.priorities)",
+  rdma: "limits of RDMA devices (linux.resources.rdma)",
 };
 
 const BACKENDS: Readonly<Record<1 | 2, Backend>> = { 1: v1, 2: v2 };

@@ -6,7 +6,7 @@
 import type { Resources } from "../spec/config.ts";
 
 /** What can be limited; each is one controller in v1 and one in v2 (devices are a BPF program there). */
-export const TOPICS = ["memory", "cpu", "cpuset", "pids", "io", "hugetlb"] as const;
+export const TOPICS = ["memory", "cpu", "cpuset", "pids", "io", "hugetlb", "net_cls", "net_prio", "rdma"] as const;
 
 export type Topic = typeof TOPICS[number];
 

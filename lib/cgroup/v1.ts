@@ -4,7 +4,7 @@
  * @module
  */
 import { formatSize } from "../base/sizes.ts";
-import type { BlockIO, Cpu, Memory, Resources, Throttle } from "../spec/config.ts";
+import type { BlockIO, Cpu, Memory, Rdma, Resources, Throttle } from "../spec/config.ts";
 import { type Backend, describeAmount, type FileWrite, type Setting, type Topic, write, writeEach } from "./setting.ts";
 
 /** Each controller on a hierarchy of its own, or on one with others. */
@@ -17,26 +17,25 @@ const BUILDERS: Readonly<Record<Topic, (resources: Resources) => Setting[]>> = {
   memory: ({ memory }) => memory === undefined ? [] : buildMemory(memory),
   cpu: ({ cpu }) => cpu === undefined ? [] : buildCpu(cpu),
   cpuset: ({ cpu }) => cpu === undefined ? [] : buildCpuset(cpu),
-  pids: ({ pids }) =>
-    pids === undefined ? [] : [{
-      what: pids.limit > 0 ? `allow ${pids.limit} processes` : "allow any number of processes",
-      why: "a fork bomb then hits its own limit and not the host's process table",
-      writes: [write("pids.max", pids.limit > 0 ? pids.limit : "max")],
-    }],
+  pids: ({ pids }) => buildPids(pids?.limit),
   io: ({ blockIO }) => blockIO === undefined ? [] : buildBlkio(blockIO),
   hugetlb: ({ hugepageLimits }) =>
     (hugepageLimits ?? []).map(({ pageSize, limit }) => ({
-      what: `limit huge pages of ${pageSize} to ${formatSize(limit)}`,
+      what: `limit huge pages of ${pageSize} to ${describeAmount(limit, formatSize)}`,
       why: "huge pages are a fixed pool that all containers share",
       writes: [
         write(`hugetlb.${pageSize}.limit_in_bytes`, limit),
         write(`hugetlb.${pageSize}.rsvd.limit_in_bytes`, limit, { optional: true }),
       ],
     })),
+  net_cls: ({ network }) => buildClass(network?.classID),
+  net_prio: ({ network }) => buildPriorities(network?.priorities ?? []),
+  rdma: ({ rdma }) => buildRdma(rdma ?? {}),
 };
 
 /** The limit goes before memory+swap: the kernel refuses a memory+swap below the memory limit, which starts unlimited. */
-function buildMemory({ limit, swap, reservation, swappiness, disableOOMKiller }: Memory): Setting[] {
+function buildMemory(memory: Memory): Setting[] {
+  const { limit, swap, reservation, kernel, kernelTCP, swappiness, disableOOMKiller } = memory;
   const settings: Setting[] = [];
   if (limit) {
     settings.push({
@@ -59,6 +58,18 @@ function buildMemory({ limit, swap, reservation, swappiness, disableOOMKiller }:
       writes: [write("memory.soft_limit_in_bytes", reservation)],
     });
   }
+  const deprecated = [
+    ["kernel memory", "memory.kmem.limit_in_bytes", kernel],
+    ["buffers of TCP", "memory.kmem.tcp.limit_in_bytes", kernelTCP],
+  ] as const;
+  for (const [name, file, value] of deprecated) {
+    if (!value) continue;
+    settings.push({
+      what: `limit ${name} to ${describeAmount(value, formatSize)}`,
+      why: "not recommended: newer kernels count it with all other memory, and refuse a limit of its own",
+      writes: [write(file, value)],
+    });
+  }
   if (swappiness !== undefined) {
     settings.push({
       what: `set swappiness to ${swappiness}`,
@@ -76,7 +87,59 @@ function buildMemory({ limit, swap, reservation, swappiness, disableOOMKiller }:
   return settings;
 }
 
-function buildCpu({ shares, quota, period, burst, idle }: Cpu): Setting[] {
+/**
+ * The same in both versions. At 0 no process can be made beside the first: that is 1, as runc and systemd have it, which
+ * know no 0.
+ */
+export function buildPids(limit: number | undefined): Setting[] {
+  if (limit === undefined) return [];
+  const count = limit === 0 ? 1 : limit;
+  return [{
+    what: count > 0 ? `allow ${count} processes` : "allow any number of processes",
+    why: "a fork bomb then hits its own limit and not the host's process table",
+    writes: [write("pids.max", count > 0 ? count : "max")],
+  }];
+}
+
+/** A number for traffic control, on every packet. */
+export function buildClass(classID: number | undefined): Setting[] {
+  if (classID === undefined) return [];
+  return [{
+    what: `mark its packets with class ${classID}`,
+    why: "traffic control (tc) tells by it which packets are the container's",
+    writes: [write("net_cls.classid", classID)],
+  }];
+}
+
+/** One line for each interface. */
+export function buildPriorities(
+  priorities: readonly { readonly name: string; readonly priority: number }[],
+): Setting[] {
+  if (priorities.length === 0) return [];
+  return [{
+    what: `set the priority of its packets on ${priorities.map(({ name }) => name).join(", ")}`,
+    why: "an interface sends packets of a higher priority first",
+    writes: [writeEach("net_prio.ifpriomap", priorities.map(({ name, priority }) => `${name} ${priority}`))],
+  }];
+}
+
+/** The same in both versions: one line for each device. */
+export function buildRdma(devices: Readonly<Record<string, Rdma>>): Setting[] {
+  const lines = Object.entries(devices).map(([name, { hcaHandles, hcaObjects }]) => [
+    name,
+    ...(hcaHandles === undefined ? [] : [`hca_handle=${hcaHandles}`]),
+    ...(hcaObjects === undefined ? [] : [`hca_object=${hcaObjects}`]),
+  ]).filter((words) => words.length > 1);
+  if (lines.length === 0) return [];
+  return [{
+    what: "limit what it has of RDMA devices",
+    why: "handles and objects of an adapter are few, and all containers share them",
+    writes: [writeEach("rdma.max", lines.map((words) => words.join(" ")))],
+  }];
+}
+
+function buildCpu(cpu: Cpu): Setting[] {
+  const { shares, quota, period, burst, idle } = cpu;
   const settings: Setting[] = [];
   if (shares) {
     settings.push({
@@ -92,10 +155,24 @@ function buildCpu({ shares, quota, period, burst, idle }: Cpu): Setting[] {
   if (writes.length > 0) {
     settings.push({ what: describeQuota(quota, period), why: WHY_QUOTA, writes });
   }
+  settings.push(...buildRealtime(cpu));
   if (idle !== undefined) {
     settings.push({ what: `set cpu.idle to ${idle}`, why: WHY_IDLE, writes: [write("cpu.idle", idle)] });
   }
   return settings;
+}
+
+/** The period goes first, for the kernel refuses a runtime that is longer than it. */
+function buildRealtime({ realtimePeriod, realtimeRuntime }: Cpu): Setting[] {
+  const writes: FileWrite[] = [];
+  if (realtimePeriod) writes.push(write("cpu.rt_period_us", realtimePeriod));
+  if (realtimeRuntime) writes.push(write("cpu.rt_runtime_us", realtimeRuntime));
+  if (writes.length === 0) return [];
+  return [{
+    what: "give it time for real-time processes",
+    why: "such a process takes a processor before all others, and can take it for good",
+    writes,
+  }];
 }
 
 /** "limit it to 1.5 processors", from microseconds. */
@@ -130,25 +207,29 @@ export function buildSet(kind: "cpus" | "mems", list: string | undefined): Setti
 
 function buildBlkio(io: BlockIO): Setting[] {
   const settings: Setting[] = [];
-  const { weight, weightDevice } = io;
-  if (weight) {
+  // The BFQ scheduler has files of its own; the plain ones were CFQ's, and left with it in Linux 5.0.
+  const weights = [["weight", ["blkio.bfq.weight", "blkio.weight"]], ["leafWeight", ["blkio.leaf_weight"]]] as const;
+  for (const [key, files] of weights) {
+    const value = io[key];
+    if (!value) continue;
     settings.push({
-      what: `give it a weight of ${weight} on disks`,
+      what: `give it a ${describeWeight(key)} of ${value} on disks`,
       why: WHY_WEIGHT,
-      // The BFQ scheduler has a file of its own; the plain one was CFQ's, and left with it in Linux 5.0.
-      writes: [{ files: ["blkio.bfq.weight", "blkio.weight"].map((name) => ({ name, data: [String(weight)] })) }],
+      writes: [{ files: files.map((name) => ({ name, data: [String(value)] })) }],
     });
   }
-  if (weightDevice !== undefined && weightDevice.length > 0) {
-    const data = weightDevice.map(({ major, minor, weight }) => `${major}:${minor} ${weight}`);
+  for (const [key, files] of weights) {
+    const data = (io.weightDevice ?? []).filter((device) => device[key])
+      .map((device) => `${device.major}:${device.minor} ${device[key]}`);
+    if (data.length === 0) continue;
     settings.push({
-      what: "give it weights on single disks",
+      what: `give it ${describeWeight(key)}s on single disks`,
       why: WHY_WEIGHT,
-      writes: [{ files: ["blkio.bfq.weight_device", "blkio.weight_device"].map((name) => ({ name, data })) }],
+      writes: [{ files: files.map((name) => ({ name: `${name}_device`, data })) }],
     });
   }
   for (const [file, unit, rates] of listThrottles(io)) {
-    const data = rates.map(({ major, minor, rate }) => `${major}:${minor} ${rate}`);
+    const data = rates.map(({ major, minor, rate }) => `${major}:${minor} ${Math.max(rate, 0)}`);
     settings.push({ what: `limit ${unit} of disks`, why: WHY_THROTTLE, writes: [writeEach(file, data)] });
   }
   return settings;
@@ -157,6 +238,10 @@ function buildBlkio(io: BlockIO): Setting[] {
 export const WHY_WEIGHT = "when a disk is busy each group gets its turns in proportion to its weight";
 
 export const WHY_THROTTLE = "one container then cannot take a whole disk's time";
+
+function describeWeight(key: "weight" | "leafWeight"): string {
+  return key === "weight" ? "weight" : "weight against its own child cgroups";
+}
 
 function listThrottles(io: BlockIO): [file: string, unit: string, rates: readonly Throttle[]][] {
   const all: [string, string, readonly Throttle[] | undefined][] = [

@@ -7,7 +7,19 @@ import { formatSize } from "../base/sizes.ts";
 import type { BlockIO, Cpu, Memory, Resources, Throttle } from "../spec/config.ts";
 import { convertBlkioWeight, convertSharesToWeight } from "./cpu_weight.ts";
 import { type Backend, describeAmount, type FileWrite, type Setting, type Topic, write, writeEach } from "./setting.ts";
-import { buildSet, DEFAULT_PERIOD, describeQuota, WHY_IDLE, WHY_QUOTA, WHY_THROTTLE, WHY_WEIGHT } from "./v1.ts";
+import {
+  buildClass,
+  buildPids,
+  buildPriorities,
+  buildRdma,
+  buildSet,
+  DEFAULT_PERIOD,
+  describeQuota,
+  WHY_IDLE,
+  WHY_QUOTA,
+  WHY_THROTTLE,
+  WHY_WEIGHT,
+} from "./v1.ts";
 
 /** All controllers on the one unified hierarchy. */
 export const v2: Backend = {
@@ -19,27 +31,27 @@ type Fault = (message: string) => void;
 
 const BUILDERS: Readonly<Record<Topic, (resources: Resources, fault: Fault) => Setting[]>> = {
   memory: ({ memory }, fault) => memory === undefined ? [] : buildMemory(memory, fault),
-  cpu: ({ cpu }) => cpu === undefined ? [] : buildCpu(cpu),
+  cpu: ({ cpu }, fault) => cpu === undefined ? [] : buildCpu(cpu, fault),
   cpuset: ({ cpu }) => [...buildSet("cpus", cpu?.cpus), ...buildSet("mems", cpu?.mems)],
-  pids: ({ pids }) =>
-    pids === undefined ? [] : [{
-      what: pids.limit > 0 ? `allow ${pids.limit} processes` : "allow any number of processes",
-      why: "a fork bomb then hits its own limit and not the host's process table",
-      writes: [write("pids.max", pids.limit > 0 ? pids.limit : "max")],
-    }],
-  io: ({ blockIO }) => blockIO === undefined ? [] : buildIo(blockIO),
+  pids: ({ pids }) => buildPids(pids?.limit),
+  io: ({ blockIO }, fault) => blockIO === undefined ? [] : buildIo(blockIO, fault),
   hugetlb: ({ hugepageLimits }) =>
     (hugepageLimits ?? []).map(({ pageSize, limit }) => ({
-      what: `limit huge pages of ${pageSize} to ${formatSize(limit)}`,
+      what: `limit huge pages of ${pageSize} to ${describeAmount(limit, formatSize)}`,
       why: "huge pages are a fixed pool that all containers share",
       writes: [
-        write(`hugetlb.${pageSize}.max`, limit),
-        write(`hugetlb.${pageSize}.rsvd.max`, limit, { optional: true }),
+        write(`hugetlb.${pageSize}.max`, amount(limit)),
+        write(`hugetlb.${pageSize}.rsvd.max`, amount(limit), { optional: true }),
       ],
     })),
+  // v2 has no such controllers: what v1 does not serve here is refused by the router.
+  net_cls: ({ network }) => buildClass(network?.classID),
+  net_prio: ({ network }) => buildPriorities(network?.priorities ?? []),
+  rdma: ({ rdma }) => buildRdma(rdma ?? {}),
 };
 
-function buildMemory({ limit, swap, reservation, swappiness, disableOOMKiller }: Memory, fault: Fault): Setting[] {
+function buildMemory(memory: Memory, fault: Fault): Setting[] {
+  const { limit, swap, reservation, kernel, kernelTCP, swappiness, disableOOMKiller } = memory;
   const settings: Setting[] = [];
   if (limit) {
     settings.push({
@@ -69,6 +81,11 @@ function buildMemory({ limit, swap, reservation, swappiness, disableOOMKiller }:
       "swappiness (--memory-swappiness): cgroup v2 has none per container; leave it out, or limit swap with --swap",
     );
   }
+  for (const [name, value] of Object.entries({ kernel, kernelTCP })) {
+    if (value !== undefined && value > 0) {
+      fault(`linux.resources.memory.${name}: cgroup v2 counts it with all other memory; leave it out`);
+    }
+  }
   if (disableOOMKiller) {
     fault("--oom-kill-disable: cgroup v2 cannot turn the OOM killer off for a group; leave it out");
   }
@@ -79,7 +96,11 @@ function amount(value: number): string {
   return value < 0 ? "max" : String(value);
 }
 
-function buildCpu({ shares, quota, period, burst, idle }: Cpu): Setting[] {
+function buildCpu(cpu: Cpu, fault: Fault): Setting[] {
+  const { shares, quota, period, burst, realtimeRuntime, realtimePeriod, idle } = cpu;
+  for (const [name, value] of Object.entries({ realtimeRuntime, realtimePeriod })) {
+    if (value) fault(`linux.resources.cpu.${name}: cgroup v2 has no such limit; leave it out`);
+  }
   const settings: Setting[] = [];
   if (shares) {
     const weight = convertSharesToWeight(shares);
@@ -103,9 +124,13 @@ function buildCpu({ shares, quota, period, burst, idle }: Cpu): Setting[] {
   return settings;
 }
 
-function buildIo(io: BlockIO): Setting[] {
+function buildIo(io: BlockIO, fault: Fault): Setting[] {
   const settings: Setting[] = [];
-  const { weight, weightDevice } = io;
+  const { weight } = io;
+  const weightDevice = (io.weightDevice ?? []).filter((device) => device.weight);
+  if (io.leafWeight || io.weightDevice?.some(({ leafWeight }) => leafWeight)) {
+    fault("linux.resources.blockIO.leafWeight: cgroup v2 has no such weight; leave it out");
+  }
   if (weight) {
     settings.push({
       what: `give it a weight of ${weight} on disks`,
@@ -119,9 +144,9 @@ function buildIo(io: BlockIO): Setting[] {
       }],
     });
   }
-  if (weightDevice !== undefined && weightDevice.length > 0) {
+  if (weightDevice.length > 0) {
     const lines = (convert: (weight: number) => number): string[] =>
-      weightDevice.map(({ major, minor, weight }) => `${major}:${minor} ${convert(weight)}`);
+      weightDevice.map(({ major, minor, weight = 0 }) => `${major}:${minor} ${convert(weight)}`);
     settings.push({
       what: "give it weights on single disks",
       why: WHY_WEIGHT,
@@ -146,7 +171,7 @@ function buildIoMax(io: BlockIO): string[] {
   const add = (key: string, rates: readonly Throttle[] | undefined): void => {
     for (const { major, minor, rate } of rates ?? []) {
       const disk = `${major}:${minor}`;
-      disks.set(disk, [...(disks.get(disk) ?? []), `${key}=${rate === 0 ? "max" : rate}`]);
+      disks.set(disk, [...(disks.get(disk) ?? []), `${key}=${rate <= 0 ? "max" : rate}`]);
     }
   };
   add("rbps", io.throttleReadBpsDevice);

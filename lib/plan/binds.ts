@@ -130,7 +130,7 @@ function attributeStep(
 
 /** `struct mount_attr` (`man 2 mount_setattr`). Access time settings exclude one another: setting one clears the others. */
 export function mountAttributes(set: readonly string[], cleared: readonly string[], propagation?: string): Arg {
-  const times = ["MOUNT_ATTR_NOATIME", "MOUNT_ATTR_STRICTATIME"];
+  const times = ["MOUNT_ATTR_RELATIME", "MOUNT_ATTR_NOATIME", "MOUNT_ATTR_STRICTATIME"];
   const touchesTimes = [...set, ...cleared].some((name) => times.includes(name));
   const clear = [...cleared.filter((name) => !times.includes(name)), ...(touchesTimes ? ["MOUNT_ATTR__ATIME"] : [])];
   const fields: Field[] = [word(0, flags(...set)), word(8, flags(...clear))];

@@ -39,6 +39,8 @@ import {
 } from "./namespaces.ts";
 import { PATH_REGIONS, planProtectedPaths } from "./paths.ts";
 import { planInit } from "./init.ts";
+import { planLabels } from "./labels.ts";
+import { planPolicies } from "./policies.ts";
 import { planDirectory, planDirectoryCheck, planEmptyInput, planExec, planSession, resetSignals } from "./process.ts";
 import { planRelay, planStreams, planTerminalSize, TERMINAL_REGIONS } from "./terminal.ts";
 import { planDirectories, planPivot, planPropagation, planRemoval, planRootfs } from "./rootfs.ts";
@@ -146,6 +148,7 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...planSession(setting.creation === undefined),
     // The host's /dev/null: the container's is not there yet.
     ...(setting.interactive || config.process.terminal ? [] : [planEmptyInput()]),
+    ...planPolicies(config),
     // After the cgroup was entered, for it becomes the root of the cgroup namespace.
     ...planNamespaces(config),
     planPropagation(config, facts, setting),
@@ -154,6 +157,7 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...(isNew(config, "user") ? [planBecomeRoot()] : []),
     ...planMounts({ config, facts, setting, cgroupView: viewMounts(facts, cgroup) }),
     ...planOomScore(config),
+    ...planLabels(config),
     // Before /proc/sys becomes read-only, and with the host's own /proc and /dev/null, which nobody inside can replace.
     ...planSysctls(config, facts),
     ...planProtectedPaths(config, facts),

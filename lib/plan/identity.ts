@@ -134,6 +134,10 @@ function setCapabilities(capabilities: Capabilities): Act[] {
     shell: [names.length === 0 ? "capsh --caps=" : `capsh --caps=${names.join(",")}=ep`],
     steps: [
       step("capset", [{ block: { size: 8, fields: header } }, { block: { size: 24, fields: data } }]),
+      // The caller's own ambient ones would stay where they are permitted and inheritable here.
+      ...((capabilities.inheritable ?? []).length === 0
+        ? []
+        : [step("prctl", [flags("PR_CAP_AMBIENT"), flags("PR_CAP_AMBIENT_CLEAR_ALL"), 0, 0, 0])]),
       ...ambient.map((name): Step => {
         const number = CAPABILITIES.indexOf(name.replace(/^CAP_/, "").toLowerCase() as typeof CAPABILITIES[number]);
         return step("prctl", [flags("PR_CAP_AMBIENT"), flags("PR_CAP_AMBIENT_RAISE"), number, 0, 0]);

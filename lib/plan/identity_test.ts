@@ -108,6 +108,7 @@ Deno.test("planIdentity raises ambient capabilities one by one, after the others
   });
   const set = acts.find(({ what }) => what === "set the capabilities")!;
   assertEquals(writeSteps([set]).slice(1), [
+    "prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)",
     "prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, 10, 0, 0)",
     "prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, 0, 0, 0)",
   ]);

@@ -1,61 +1,9 @@
 /**
- * The words of mount options, in one table: what they mean to `mount(2)`, to `mount_setattr(2)`, and as propagation
- * (runtime-spec config.md, "Linux mount options"; `man 8 mount`).
+ * The options of a mount, understood by the table of their words.
  *
  * @module
  */
-
-/** What one word sets or clears. */
-interface Word {
-  /** `MS_` flag of `mount(2)`. */
-  readonly flag?: string;
-  /** `MOUNT_ATTR_` flag of `mount_setattr(2)`, for what belongs to the mount and not to the filesystem. */
-  readonly attribute?: string;
-  /** True where the word takes the flag away. */
-  readonly clear?: boolean;
-  /** True where the word goes for every mount below as well. */
-  readonly recursive?: boolean;
-}
-
-const PAIRS: readonly (readonly [set: string, clear: string, flag: string, attribute: string])[] = [
-  ["ro", "rw", "MS_RDONLY", "MOUNT_ATTR_RDONLY"],
-  ["nosuid", "suid", "MS_NOSUID", "MOUNT_ATTR_NOSUID"],
-  ["nodev", "dev", "MS_NODEV", "MOUNT_ATTR_NODEV"],
-  ["noexec", "exec", "MS_NOEXEC", "MOUNT_ATTR_NOEXEC"],
-  ["nodiratime", "diratime", "MS_NODIRATIME", "MOUNT_ATTR_NODIRATIME"],
-  ["noatime", "atime", "MS_NOATIME", "MOUNT_ATTR_NOATIME"],
-  ["strictatime", "nostrictatime", "MS_STRICTATIME", "MOUNT_ATTR_STRICTATIME"],
-];
-
-/** Every word with its meaning: those of `PAIRS` plain and with `r` for recursive, and those of the filesystem alone. */
-const WORDS: ReadonlyMap<string, Word> = new Map<string, Word>([
-  ...PAIRS.flatMap(([set, clear, flag, attribute]): [string, Word][] => [
-    [set, { flag, attribute }],
-    [clear, { flag, attribute, clear: true }],
-    [`r${set}`, { attribute, recursive: true }],
-    [`r${clear}`, { attribute, recursive: true, clear: true }],
-  ]),
-  ["relatime", { flag: "MS_RELATIME" }],
-  ["norelatime", { flag: "MS_RELATIME", clear: true }],
-  ["sync", { flag: "MS_SYNCHRONOUS" }],
-  ["async", { flag: "MS_SYNCHRONOUS", clear: true }],
-  ["dirsync", { flag: "MS_DIRSYNC" }],
-  ["mand", { flag: "MS_MANDLOCK" }],
-  ["nomand", { flag: "MS_MANDLOCK", clear: true }],
-  ["silent", { flag: "MS_SILENT" }],
-  ["loud", { flag: "MS_SILENT", clear: true }],
-  ["bind", { flag: "MS_BIND" }],
-  ["rbind", { flag: "MS_BIND", recursive: true }],
-  ["defaults", {}],
-]);
-
-/** Propagation types (`man 7 mount_namespaces`), alone and, with `r`, with every mount below. */
-export const PROPAGATION: Readonly<Record<string, string>> = {
-  private: "MS_PRIVATE",
-  slave: "MS_SLAVE",
-  shared: "MS_SHARED",
-  unbindable: "MS_UNBINDABLE",
-};
+import { MOUNT_WORDS, PROPAGATION } from "../spec/mount_words.ts";
 
 /** The options of one mount, understood. Names of kernel constants; `data` is what the filesystem itself gets. */
 export interface MountOptions {
@@ -72,6 +20,10 @@ export interface MountOptions {
   readonly recursiveCleared: readonly string[];
   readonly propagation?: { readonly type: string; readonly recursive: boolean };
   readonly data: string;
+  /** Owners are mapped, those of the mount alone or of all below too. */
+  readonly idmap?: { readonly recursive: boolean };
+  /** What lies beneath is seen in the new filesystem. */
+  readonly copyUp?: true;
 }
 
 /** Reads the words of a mount's options; what is not in the tables goes to the filesystem. */
@@ -85,7 +37,7 @@ export function readMountOptions(words: readonly string[]): MountOptions {
   let propagation: MountOptions["propagation"];
   for (const text of words) {
     const spread = readPropagation(text);
-    const word = WORDS.get(text);
+    const word = MOUNT_WORDS.get(text);
     if (spread !== undefined) propagation = spread;
     else if (word === undefined) data.push(text);
     else {
@@ -98,6 +50,8 @@ export function readMountOptions(words: readonly string[]): MountOptions {
     }
   }
   const bind = flags.delete("MS_BIND");
+  const specials = words.map((text) => MOUNT_WORDS.get(text)).filter((word) => word?.special !== undefined);
+  const idmap = specials.findLast((word) => word?.special === "idmap");
   return {
     bind,
     recursiveBind: words.includes("rbind"),
@@ -108,6 +62,8 @@ export function readMountOptions(words: readonly string[]): MountOptions {
     recursiveCleared: [...recursiveCleared],
     ...(propagation === undefined ? {} : { propagation }),
     data: data.join(","),
+    ...(idmap === undefined ? {} : { idmap: { recursive: idmap.recursive === true } }),
+    ...(specials.some((word) => word?.special === "tmpcopyup") ? { copyUp: true as const } : {}),
   };
 }
 

@@ -21,6 +21,7 @@ const PAIRS: readonly (readonly [string, string, string])[] = [
   ["nodiratime", "diratime", "NODIRATIME"],
   ["noatime", "atime", "NOATIME"],
   ["strictatime", "nostrictatime", "STRICTATIME"],
+  ["nosymfollow", "symfollow", "NOSYMFOLLOW"],
 ];
 
 for (const [set, clear, name] of PAIRS) {
@@ -38,13 +39,28 @@ for (const [set, clear, name] of PAIRS) {
 }
 
 Deno.test("readMountOptions knows the words that mount(2) alone has", () => {
-  const words = [["relatime", "MS_RELATIME"], ["sync", "MS_SYNCHRONOUS"], ["dirsync", "MS_DIRSYNC"]]
+  const words = [["iversion", "MS_I_VERSION"], ["lazytime", "MS_LAZYTIME"], ["remount", "MS_REMOUNT"], [
+    "sync",
+    "MS_SYNCHRONOUS",
+  ], ["dirsync", "MS_DIRSYNC"]]
     .concat([["mand", "MS_MANDLOCK"], ["silent", "MS_SILENT"]]);
   for (const [word, flag] of words) assertEquals(readMountOptions([word!]), { ...NOTHING, flags: [flag!] }, word);
-  for (const word of ["norelatime", "async", "nomand", "loud", "defaults"]) {
+  for (const word of ["norelatime", "rnorelatime", "async", "nomand", "loud", "noiversion", "nolazytime", "defaults"]) {
     assertEquals(readMountOptions([word]), NOTHING, word);
   }
   assertEquals(readMountOptions(["sync", "async"]), NOTHING);
+});
+
+Deno.test("readMountOptions takes relatime for a flag of mount(2) and for an attribute", () => {
+  const attributes = ["MOUNT_ATTR_RELATIME"];
+  assertEquals(readMountOptions(["relatime"]), { ...NOTHING, flags: ["MS_RELATIME"], attributes });
+  assertEquals(readMountOptions(["rrelatime"]), { ...NOTHING, recursiveAttributes: attributes });
+});
+
+Deno.test("readMountOptions knows the words that are no flags", () => {
+  assertEquals(readMountOptions(["idmap"]), { ...NOTHING, idmap: { recursive: false } });
+  assertEquals(readMountOptions(["ridmap"]), { ...NOTHING, idmap: { recursive: true } });
+  assertEquals(readMountOptions(["tmpcopyup"]), { ...NOTHING, copyUp: true });
 });
 
 Deno.test("readMountOptions tells bind from rbind", () => {

@@ -15,6 +15,7 @@ export interface Config {
   readonly hostname?: string;
   readonly domainname?: string;
   readonly mounts: readonly Mount[];
+  readonly hooks?: Hooks;
   readonly annotations: Readonly<Record<string, string>>;
   readonly linux: Linux;
 }
@@ -35,7 +36,44 @@ export interface Process {
   readonly capabilities?: Capabilities;
   readonly rlimits?: readonly Rlimit[];
   readonly noNewPrivileges?: boolean;
+  /** -1000 to 1000 (`man 5 proc_pid_oom_score_adj`). */
   readonly oomScoreAdj?: number;
+  readonly scheduler?: Scheduler;
+  readonly ioPriority?: IoPriority;
+  /** Of processes that are executed in a running container; the first one has no use for it. */
+  readonly execCPUAffinity?: CpuAffinity;
+  readonly apparmorProfile?: string;
+  readonly selinuxLabel?: string;
+}
+
+/** How the kernel gives the process its turns (`man 2 sched_setattr`). */
+export interface Scheduler {
+  /** A name such as `SCHED_FIFO`. */
+  readonly policy: string;
+  /** -20 to 19. */
+  readonly nice?: number;
+  /** 1 to 99, of `SCHED_FIFO` and `SCHED_RR`. */
+  readonly priority?: number;
+  /** Names such as `SCHED_FLAG_RESET_ON_FORK`. */
+  readonly flags?: readonly string[];
+  /** Nanoseconds, of `SCHED_DEADLINE`, as the two after it. */
+  readonly runtime?: number;
+  readonly deadline?: number;
+  readonly period?: number;
+}
+
+/** Whose reads and writes go first (`man 2 ioprio_set`). */
+export interface IoPriority {
+  /** A name such as `IOPRIO_CLASS_BE`. */
+  readonly class: string;
+  /** 0, the highest, to 7. */
+  readonly priority?: number;
+}
+
+/** Lists of processors such as `0-3,7`: before the process enters its cgroup, and after. */
+export interface CpuAffinity {
+  readonly initial?: string;
+  readonly final?: string;
 }
 
 export interface User {
@@ -67,6 +105,28 @@ export interface Mount {
   readonly type?: string;
   readonly source?: string;
   readonly options?: readonly string[];
+  /** Owners as this mount shows them, where they are others than those of the files. */
+  readonly uidMappings?: readonly IdMapping[];
+  readonly gidMappings?: readonly IdMapping[];
+}
+
+/** Programs that are run at points of a container's life (config.md, POSIX-platform Hooks). */
+export interface Hooks {
+  readonly prestart?: readonly Hook[];
+  readonly createRuntime?: readonly Hook[];
+  readonly createContainer?: readonly Hook[];
+  readonly startContainer?: readonly Hook[];
+  readonly poststart?: readonly Hook[];
+  readonly poststop?: readonly Hook[];
+}
+
+export interface Hook {
+  /** Absolute. */
+  readonly path: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly string[];
+  /** Seconds. */
+  readonly timeout?: number;
 }
 
 export interface Linux {
@@ -75,9 +135,16 @@ export interface Linux {
   readonly gidMappings?: readonly IdMapping[];
   readonly timeOffsets?: Readonly<Record<string, { readonly secs?: number; readonly nanosecs?: number }>>;
   readonly devices?: readonly Device[];
+  /** Interfaces of the host that the container gets, by their names there. */
+  readonly netDevices?: Readonly<Record<string, NetDevice>>;
   readonly cgroupsPath?: string;
   readonly resources?: Resources;
+  readonly intelRdt?: IntelRdt;
+  readonly memoryPolicy?: MemoryPolicy;
+  readonly personality?: Personality;
   readonly rootfsPropagation?: string;
+  /** SELinux context of the container's filesystems. */
+  readonly mountLabel?: string;
   readonly sysctl?: Readonly<Record<string, string>>;
   readonly maskedPaths?: readonly string[];
   readonly readonlyPaths?: readonly string[];
@@ -108,14 +175,55 @@ export interface Device {
   readonly gid?: number;
 }
 
+/** `name` is the interface's name in the container; absent: the same. */
+export interface NetDevice {
+  readonly name?: string;
+}
+
+/** What of the processor's cache and memory bandwidth it gets (the kernel's Documentation/filesystems/resctrl.rst). */
+export interface IntelRdt {
+  /** Name of the class of service, a directory of resctrl; absent: the container's id. */
+  readonly closID?: string;
+  /** Lines of the file `schemata`. */
+  readonly schemata?: readonly string[];
+  /** Such lines for the cache, `L3:0=f`, and for the bandwidth, `MB:0=50`. */
+  readonly l3CacheSchema?: string;
+  readonly memBwSchema?: string;
+  /** A monitoring group of its own. */
+  readonly enableMonitoring?: boolean;
+}
+
+/** On which nodes memory is taken (`man 2 set_mempolicy`). */
+export interface MemoryPolicy {
+  /** A name such as `MPOL_BIND`. */
+  readonly mode: string;
+  /** A list such as `0-3,7`. */
+  readonly nodes?: string;
+  /** Names such as `MPOL_F_STATIC_NODES`. */
+  readonly flags?: readonly string[];
+}
+
+/** Which kind of machine the process believes to be on (`man 2 personality`). */
+export interface Personality {
+  /** `LINUX` or `LINUX32`. */
+  readonly domain: string;
+  /** The specification knows none. */
+  readonly flags?: readonly string[];
+}
+
 /** Limits for the container's cgroups (config-linux.md, Control groups). */
 export interface Resources {
   readonly devices?: readonly DeviceRule[];
   readonly memory?: Memory;
   readonly cpu?: Cpu;
-  readonly pids?: { readonly limit: number };
+  /** -1 is no limit; 0 means that no other process can be made. */
+  readonly pids?: { readonly limit?: number };
   readonly blockIO?: BlockIO;
   readonly hugepageLimits?: readonly { readonly pageSize: string; readonly limit: number }[];
+  /** Marks on packets; cgroup v1 alone has them. */
+  readonly network?: NetworkClass;
+  /** By the name of the device. */
+  readonly rdma?: Readonly<Record<string, Rdma>>;
   /** Raw cgroup v2 files: `{ "memory.high": "100M" }`. */
   readonly unified?: Readonly<Record<string, string>>;
 }
@@ -134,8 +242,16 @@ export interface Memory {
   readonly limit?: number;
   readonly reservation?: number;
   readonly swap?: number;
+  /** Not recommended: a kernel from 5.16 has no such limit, and v2 none either. */
+  readonly kernel?: number;
+  /** Not recommended: v1 alone has it. */
+  readonly kernelTCP?: number;
   readonly swappiness?: number;
   readonly disableOOMKiller?: boolean;
+  /** Since Linux 5.11 nothing else can be had; it changes nothing. */
+  readonly useHierarchy?: boolean;
+  /** For an update: a limit below what is in use is refused. */
+  readonly checkBeforeUpdate?: boolean;
 }
 
 /** Times in microseconds. */
@@ -144,6 +260,9 @@ export interface Cpu {
   readonly quota?: number;
   readonly burst?: number;
   readonly period?: number;
+  /** v1 alone has these two. */
+  readonly realtimeRuntime?: number;
+  readonly realtimePeriod?: number;
   readonly cpus?: string;
   readonly mems?: string;
   readonly idle?: number;
@@ -152,15 +271,36 @@ export interface Cpu {
 export interface BlockIO {
   /** 10 to 1000. */
   readonly weight?: number;
-  readonly weightDevice?: readonly { readonly major: number; readonly minor: number; readonly weight: number }[];
+  /** Against its own child cgroups; v1 before Linux 5.0 alone has it. */
+  readonly leafWeight?: number;
+  readonly weightDevice?: readonly WeightDevice[];
   readonly throttleReadBpsDevice?: readonly Throttle[];
   readonly throttleWriteBpsDevice?: readonly Throttle[];
   readonly throttleReadIOPSDevice?: readonly Throttle[];
   readonly throttleWriteIOPSDevice?: readonly Throttle[];
 }
 
+export interface WeightDevice {
+  readonly major: number;
+  readonly minor: number;
+  readonly weight?: number;
+  readonly leafWeight?: number;
+}
+
+/** Bytes or operations in a second. */
 export interface Throttle {
   readonly major: number;
   readonly minor: number;
   readonly rate: number;
+}
+
+export interface NetworkClass {
+  /** Of all packets, for traffic control. */
+  readonly classID?: number;
+  readonly priorities?: readonly { readonly name: string; readonly priority: number }[];
+}
+
+export interface Rdma {
+  readonly hcaHandles?: number;
+  readonly hcaObjects?: number;
 }

@@ -12,16 +12,35 @@ import { amount, integer, list, may, need, object, oneOf, record, text, truth } 
 /**
  * A Config from parsed JSON. Fields that are not known are passed over (runtime-spec config.md, Extensibility).
  *
- * @throws {PaddockError} naming the first field that has another type than it must
+ * @throws {ShapeError} naming every field that has another type than it must
  */
 export function parseConfig(json: unknown): oci.Config {
   return readConfig(json, "");
 }
 
 /**
+ * The process of `exec --process`: the same as `process` in a `config.json`.
+ *
+ * @throws {ShapeError} as `parseConfig`, with paths that begin with `process`
+ */
+export function parseProcess(json: unknown): oci.Process {
+  return process(json, "process");
+}
+
+/**
+ * The limits of `update --resources`: the same as `linux.resources` in a `config.json`.
+ *
+ * @throws {ShapeError} as `parseConfig`, with paths that begin with `linux.resources`
+ */
+export function parseResources(json: unknown): oci.Resources {
+  return resources(json, "linux.resources");
+}
+
+/**
  * A Config from the text of a `config.json`.
  *
- * @throws {PaddockError} where it is no JSON, and as `parseConfig`
+ * @throws {PaddockError} where it is no JSON
+ * @throws {ShapeError} as `parseConfig`
  */
 export function parseConfigText(source: string): oci.Config {
   try {
@@ -33,6 +52,18 @@ export function parseConfigText(source: string): oci.Config {
     throw cause;
   }
 }
+
+/** Kinds of namespaces, by the words of the specification. */
+export const NAMESPACE_TYPES: readonly oci.NamespaceType[] = [
+  "pid",
+  "network",
+  "mount",
+  "ipc",
+  "uts",
+  "user",
+  "cgroup",
+  "time",
+];
 
 const idMapping = object<oci.IdMapping>({ containerID: need(integer), hostID: need(integer), size: need(integer) });
 
@@ -61,6 +92,19 @@ const process = object<oci.Process>({
   rlimits: may(list(object<oci.Rlimit>({ type: need(text), soft: need(amount), hard: need(amount) }))),
   noNewPrivileges: may(truth),
   oomScoreAdj: may(integer),
+  scheduler: may(object<oci.Scheduler>({
+    policy: need(text),
+    nice: may(integer),
+    priority: may(integer),
+    flags: may(list(text)),
+    runtime: may(integer),
+    deadline: may(integer),
+    period: may(integer),
+  })),
+  ioPriority: may(object<oci.IoPriority>({ class: need(text), priority: may(integer) })),
+  execCPUAffinity: may(object<oci.CpuAffinity>({ initial: may(text), final: may(text) })),
+  apparmorProfile: may(text),
+  selinuxLabel: may(text),
 });
 
 const device = object<oci.Device>({
@@ -87,35 +131,52 @@ const resources = object<oci.Resources>({
     limit: may(amount),
     reservation: may(amount),
     swap: may(amount),
+    kernel: may(amount),
+    kernelTCP: may(amount),
     swappiness: may(integer),
     disableOOMKiller: may(truth),
+    useHierarchy: may(truth),
+    checkBeforeUpdate: may(truth),
   })),
   cpu: may(object<oci.Cpu>({
     shares: may(integer),
     quota: may(amount),
     burst: may(integer),
     period: may(integer),
+    realtimeRuntime: may(integer),
+    realtimePeriod: may(integer),
     cpus: may(text),
     mems: may(text),
     idle: may(integer),
   })),
-  pids: may(object({ limit: need(amount) })),
+  pids: may(object<{ limit?: number }>({ limit: may(amount) })),
   blockIO: may(object<oci.BlockIO>({
     weight: may(integer),
-    weightDevice: may(list(object({ major: need(integer), minor: need(integer), weight: need(integer) }))),
+    leafWeight: may(integer),
+    weightDevice: may(list(object<oci.WeightDevice>({
+      major: need(integer),
+      minor: need(integer),
+      weight: may(integer),
+      leafWeight: may(integer),
+    }))),
     throttleReadBpsDevice: throttles,
     throttleWriteBpsDevice: throttles,
     throttleReadIOPSDevice: throttles,
     throttleWriteIOPSDevice: throttles,
   })),
   hugepageLimits: may(list(object({ pageSize: need(text), limit: need(amount) }))),
+  network: may(object<oci.NetworkClass>({
+    classID: may(integer),
+    priorities: may(list(object({ name: need(text), priority: need(integer) }))),
+  })),
+  rdma: may(record(object<oci.Rdma>({ hcaHandles: may(integer), hcaObjects: may(integer) }))),
   unified: may(record(text)),
 });
 
 const linux = object<oci.Linux>({
   namespaces: may(
     list(object<oci.Namespace>({
-      type: need(oneOf("pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time")),
+      type: need(oneOf(...NAMESPACE_TYPES)),
       path: may(text),
     })),
     [],
@@ -126,13 +187,40 @@ const linux = object<oci.Linux>({
     record(object<{ secs?: number; nanosecs?: number }>({ secs: may(integer), nanosecs: may(integer) })),
   ),
   devices: may(list(device)),
+  netDevices: may(record(object<oci.NetDevice>({ name: may(text) }))),
   cgroupsPath: may(text),
   resources: may(resources),
+  intelRdt: may(object<oci.IntelRdt>({
+    closID: may(text),
+    schemata: may(list(text)),
+    l3CacheSchema: may(text),
+    memBwSchema: may(text),
+    enableMonitoring: may(truth),
+  })),
+  memoryPolicy: may(object<oci.MemoryPolicy>({ mode: need(text), nodes: may(text), flags: may(list(text)) })),
+  personality: may(object<oci.Personality>({ domain: need(text), flags: may(list(text)) })),
   rootfsPropagation: may(text),
+  mountLabel: may(text),
   sysctl: may(record(text)),
   maskedPaths: may(list(text)),
   readonlyPaths: may(list(text)),
 });
+
+const mount = object<oci.Mount>({
+  destination: need(text),
+  type: may(text),
+  source: may(text),
+  options: may(list(text)),
+  uidMappings: may(list(idMapping)),
+  gidMappings: may(list(idMapping)),
+});
+
+const hooks = may(list(object<oci.Hook>({
+  path: need(text),
+  args: may(list(text)),
+  env: may(list(text)),
+  timeout: may(integer),
+})));
 
 const readConfig = object<oci.Config>({
   ociVersion: need(text),
@@ -140,10 +228,15 @@ const readConfig = object<oci.Config>({
   root: need(object<oci.Root>({ path: need(text), readonly: may(truth) })),
   hostname: may(text),
   domainname: may(text),
-  mounts: may(
-    list(object<oci.Mount>({ destination: need(text), type: may(text), source: may(text), options: may(list(text)) })),
-    [],
-  ),
+  mounts: may(list(mount), []),
+  hooks: may(object<oci.Hooks>({
+    prestart: hooks,
+    createRuntime: hooks,
+    createContainer: hooks,
+    startContainer: hooks,
+    poststart: hooks,
+    poststop: hooks,
+  })),
   annotations: may(record(text), {}),
   linux: need(linux),
 });

@@ -54,7 +54,8 @@ export function buildResources(options: RunOptions, around: DeviceSurroundings):
     devices: buildDeviceRules(options, around),
     ...(Object.keys(memory).length === 0 ? {} : { memory }),
     ...(Object.keys(options.cpu).length === 0 ? {} : { cpu: options.cpu }),
-    ...(options.pidsLimit === undefined ? {} : { pids: { limit: options.pidsLimit } }),
+    // docker's 0 is no limit; the specification's is.
+    ...(options.pidsLimit === undefined ? {} : { pids: { limit: options.pidsLimit === 0 ? -1 : options.pidsLimit } }),
     ...(Object.keys(blockIO).length === 0 ? {} : { blockIO }),
   };
 }

@@ -4,8 +4,22 @@
  * @module
  */
 import { PaddockError } from "../base/errors.ts";
+import { type Finding, finding } from "./finding.ts";
 
-/** Gives the value as a `T`; `path` names it in errors, as in `process.env[2]`. */
+/** JSON from outside that has not the shape it must have: every value that is wrong, by its path. */
+export class ShapeError extends PaddockError {
+  override readonly name = "ShapeError";
+
+  constructor(readonly findings: readonly Finding[]) {
+    super(findings.map(({ path, problem }) => `${path}: ${problem}`).join("; "));
+  }
+}
+
+/**
+ * Gives the value as a `T`; `path` names it in errors, as in `process.env[2]`.
+ *
+ * @throws {ShapeError} where it is none
+ */
 export type Reader<T> = (value: unknown, path: string) => T;
 
 /** A key of an object: how its value is read, and whether it may be absent (or null, which Go writes for empty). */
@@ -32,23 +46,39 @@ export function may<T>(read: Reader<T>, otherwise?: T): Field<T> {
 export function object<T extends object>(fields: Fields<T>): Reader<T> {
   return (value, path) => {
     if (!isObject(value)) return refuse(path, "an object", value);
-    const found: [string, unknown][] = [];
-    for (const [key, field] of Object.entries<Field<unknown>>(fields)) {
-      const item = Object.hasOwn(value, key) ? value[key] ?? undefined : undefined;
-      const at = path === "" ? key : `${path}.${key}`;
-      if (item !== undefined) found.push([key, field.read(item, at)]);
-      else if (field.required) throw new PaddockError(`${at}: is missing`);
-      else if (field.otherwise !== undefined) found.push([key, field.otherwise]);
-    }
-    return Object.fromEntries(found) as T;
+    return Object.fromEntries(
+      readAll(Object.entries<Field<unknown>>(fields), ([key, field]) => {
+        const item = Object.hasOwn(value, key) ? value[key] ?? undefined : undefined;
+        const at = path === "" ? key : `${path}.${key}`;
+        if (item !== undefined) return [[key, field.read(item, at)]];
+        if (field.required) throw new ShapeError([finding(at, "is missing")]);
+        return field.otherwise === undefined ? [] : [[key, field.otherwise]];
+      }).flat(),
+    ) as T;
   };
+}
+
+/** What `read` gives for each; where it refuses some, all that it refuses in one error. */
+function readAll<Item, Result>(items: readonly Item[], read: (item: Item, index: number) => Result): Result[] {
+  const results: Result[] = [];
+  const findings: Finding[] = [];
+  items.forEach((item, index) => {
+    try {
+      results.push(read(item, index));
+    } catch (error) {
+      if (!(error instanceof ShapeError)) throw error;
+      findings.push(...error.findings);
+    }
+  });
+  if (findings.length > 0) throw new ShapeError(findings);
+  return results;
 }
 
 /** A list of such values. */
 export function list<T>(read: Reader<T>): Reader<readonly T[]> {
   return (value, path) => {
     if (!Array.isArray(value)) return refuse(path, "a list", value);
-    return value.map((item, index) => read(item, `${path}[${index}]`));
+    return readAll(value, (item, index) => read(item, `${path}[${index}]`));
   };
 }
 
@@ -57,7 +87,7 @@ export function record<T>(read: Reader<T>): Reader<Readonly<Record<string, T>>> 
   return (value, path) => {
     if (!isObject(value)) return refuse(path, "an object", value);
     return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => [key, read(item, `${path}[${JSON.stringify(key)}]`)]),
+      readAll(Object.entries(value), ([key, item]) => [key, read(item, `${path}[${JSON.stringify(key)}]`)]),
     );
   };
 }
@@ -94,5 +124,5 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function refuse(path: string, wanted: string, value: unknown): never {
   const shown = JSON.stringify(value) ?? String(value);
   const short = shown.length > 40 ? `${shown.slice(0, 40)}…` : shown;
-  throw new PaddockError(`${path === "" ? "the configuration" : path}: needs ${wanted}, not ${short}`);
+  throw new ShapeError([finding(path === "" ? "the configuration" : path, `needs ${wanted}, not ${short}`)]);
 }

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { PaddockError } from "../base/errors.ts";
-import type { Config, Linux, Process } from "./config.ts";
+import type { Config, IdMapping, Linux, MemoryPolicy, Process, Resources, Scheduler } from "./config.ts";
 import { checkConfig, validateConfig } from "./validate.ts";
 
 const CONFIG: Config = {
@@ -91,6 +91,130 @@ Deno.test("validateConfig names the path of each value that cannot be", () => {
     [withLinux({ resources: { devices: [{ allow: true, access: "rx" }] } }), "linux.resources.devices[0].access"],
   ];
   for (const [config, path] of table) assertEquals(validateConfig(config).map((found) => found.path), [path]);
+});
+
+Deno.test("validateConfig names what of the policies of process and kernel cannot be", () => {
+  const scheduler = (more: Partial<Scheduler>): Config =>
+    withProcess({ scheduler: { policy: "SCHED_OTHER", ...more } });
+  const policy = (more: Partial<MemoryPolicy>): Config => withLinux({ memoryPolicy: { mode: "MPOL_BIND", ...more } });
+  const table: [Config, string][] = [
+    [{ ...CONFIG, ociVersion: "2.0.0" }, "ociVersion"],
+    [{ ...CONFIG, annotations: { "": "x" } }, "annotations"],
+    [withProcess({ consoleSize: { height: 65_536, width: 0 } }), "process.consoleSize.height"],
+    [scheduler({ policy: "SCHED_FAST" }), "process.scheduler.policy"],
+    [scheduler({ flags: ["SCHED_FLAG_RECLAIM", "X"] }), "process.scheduler.flags[1]"],
+    [scheduler({ nice: 20 }), "process.scheduler.nice"],
+    [scheduler({ priority: 1 }), "process.scheduler.priority"],
+    [scheduler({ policy: "SCHED_FIFO" }), "process.scheduler.priority"],
+    [scheduler({ runtime: 5000 }), "process.scheduler.runtime"],
+    [scheduler({ policy: "SCHED_DEADLINE", runtime: 5000, deadline: 4000 }), "process.scheduler.deadline"],
+    [
+      scheduler({ policy: "SCHED_DEADLINE", runtime: 5000, deadline: 6000, period: 5500 }),
+      "process.scheduler.period",
+    ],
+    [withProcess({ ioPriority: { class: "BE" } }), "process.ioPriority.class"],
+    [withProcess({ ioPriority: { class: "IOPRIO_CLASS_BE", priority: 8 } }), "process.ioPriority.priority"],
+    [withProcess({ execCPUAffinity: { initial: "0-" } }), "process.execCPUAffinity.initial"],
+    [withProcess({ execCPUAffinity: { final: "" } }), "process.execCPUAffinity.final"],
+    [withProcess({ apparmorProfile: "a\nb" }), "process.apparmorProfile"],
+    [withLinux({ mountLabel: 'a"b' }), "linux.mountLabel"],
+    [policy({ mode: "BIND" }), "linux.memoryPolicy.mode"],
+    [policy({}), "linux.memoryPolicy.nodes"],
+    [policy({ nodes: "x" }), "linux.memoryPolicy.nodes"],
+    [policy({ mode: "MPOL_LOCAL", nodes: "0" }), "linux.memoryPolicy.nodes"],
+    [policy({ nodes: "0", flags: ["MPOL_F_X"] }), "linux.memoryPolicy.flags[0]"],
+    [policy({ nodes: "0", flags: ["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"] }), "linux.memoryPolicy.flags"],
+    [withLinux({ personality: { domain: "BSD" } }), "linux.personality.domain"],
+    [withLinux({ personality: { domain: "LINUX", flags: ["X"] } }), "linux.personality.flags[0]"],
+    [withLinux({ rootfsPropagation: "own" }), "linux.rootfsPropagation"],
+    [withLinux({ intelRdt: { closID: "../x" } }), "linux.intelRdt.closID"],
+    [withLinux({ intelRdt: { schemata: ["L3:0=f", "L3"] } }), "linux.intelRdt.schemata[1]"],
+    [withLinux({ intelRdt: { l3CacheSchema: "L3:0=f\nMB:0=1" } }), "linux.intelRdt.l3CacheSchema"],
+    [withLinux({ intelRdt: { memBwSchema: "L3:0=f" } }), "linux.intelRdt.memBwSchema"],
+    [withLinux({ netDevices: { "eth/0": {} } }), 'linux.netDevices["eth/0"]'],
+    [withLinux({ netDevices: { eth0: { name: "x".repeat(16) } } }), 'linux.netDevices["eth0"].name'],
+    [withLinux({ netDevices: { eth0: {}, eth1: { name: "eth0" } } }), 'linux.netDevices["eth1"]'],
+    [
+      withLinux({ namespaces: [{ type: "mount" }, { type: "uts" }], netDevices: { eth0: {} } }),
+      'linux.netDevices["eth0"]',
+    ],
+    [
+      withLinux({ namespaces: [...CONFIG.linux.namespaces, { type: "time" }], timeOffsets: { realtime: { secs: 1 } } }),
+      'linux.timeOffsets["realtime"]',
+    ],
+  ];
+  for (const [config, path] of table) assertEquals(validateConfig(config).map((found) => found.path), [path]);
+});
+
+Deno.test("validateConfig names what of limits, mounts, maps and hooks cannot be", () => {
+  const resources = (resources: Resources): Config => withLinux({ resources });
+  const map = (containerID: number, hostID: number, size: number) => ({ containerID, hostID, size });
+  const inUser = (uidMappings: IdMapping[]): Config =>
+    withLinux({
+      namespaces: [...CONFIG.linux.namespaces, { type: "user" }],
+      uidMappings,
+      gidMappings: [map(0, 1000, 10)],
+    });
+  const bind = { destination: "/x", type: "bind", source: "/y" };
+  const table: [Config, string][] = [
+    [resources({ memory: { swap: 5 } }), "linux.resources.memory.swap"],
+    [resources({ memory: { kernelTCP: -2 } }), "linux.resources.memory.kernelTCP"],
+    [resources({ cpu: { burst: 5 } }), "linux.resources.cpu.burst"],
+    [resources({ cpu: { idle: 2 } }), "linux.resources.cpu.idle"],
+    [resources({ cpu: { quota: -5 } }), "linux.resources.cpu.quota"],
+    [resources({ cpu: { realtimeRuntime: -2 } }), "linux.resources.cpu.realtimeRuntime"],
+    [resources({ blockIO: { leafWeight: 1001 } }), "linux.resources.blockIO.leafWeight"],
+    [resources({ blockIO: { weightDevice: [{ major: 8, minor: 0 }] } }), "linux.resources.blockIO.weightDevice[0]"],
+    [
+      resources({ blockIO: { throttleWriteIOPSDevice: [{ major: 8, minor: 0, rate: -2 }] } }),
+      "linux.resources.blockIO.throttleWriteIOPSDevice[0].rate",
+    ],
+    [resources({ hugepageLimits: [{ pageSize: "2M", limit: 0 }] }), "linux.resources.hugepageLimits[0].pageSize"],
+    [
+      resources({ hugepageLimits: [{ pageSize: "2MB", limit: 0 }, { pageSize: "2MB", limit: 0 }] }),
+      "linux.resources.hugepageLimits[1].pageSize",
+    ],
+    [resources({ network: { classID: 2 ** 32 } }), "linux.resources.network.classID"],
+    [
+      resources({ network: { priorities: [{ name: "a b", priority: 1 }] } }),
+      "linux.resources.network.priorities[0].name",
+    ],
+    [resources({ rdma: { mlx: { hcaHandles: -1 } } }), 'linux.resources.rdma["mlx"].hcaHandles'],
+    [resources({ unified: { "../memory.max": "1" } }), 'linux.resources.unified["../memory.max"]'],
+    [resources({ unified: { "cgroup.procs": "1" } }), 'linux.resources.unified["cgroup.procs"]'],
+    [resources({ devices: [{ allow: true, major: 4096 }] }), "linux.resources.devices[0].major"],
+    [withLinux({ devices: [{ type: "p", path: "/dev/x", fileMode: -1 }] }), "linux.devices[0].fileMode"],
+    [inUser([map(0, 1000, 0), map(0, 1000, 1)]), "linux.uidMappings[0].size"],
+    [inUser([map(0, 1000, 10), map(20, 1005, 10)]), "linux.uidMappings[1]"],
+    [inUser([map(0, 2 ** 32 - 5, 10)]), "linux.uidMappings[0].size"],
+    [{ ...CONFIG, mounts: [{ destination: "/t", type: "tmpfs", options: ["idmap"] }] }, "mounts[0]"],
+    [{ ...CONFIG, mounts: [{ ...bind, options: ["ridmap"] }] }, "mounts[0].uidMappings"],
+    [{ ...CONFIG, mounts: [{ ...bind, uidMappings: [map(0, 1, 1)] }] }, "mounts[0].gidMappings"],
+    [{ ...CONFIG, hooks: { poststop: [{ path: "hook" }] } }, "hooks.poststop[0].path"],
+    [{ ...CONFIG, hooks: { prestart: [{ path: "/h", timeout: 0 }] } }, "hooks.prestart[0].timeout"],
+    [{ ...CONFIG, hooks: { poststart: [{ path: "/h", env: ["A=1", "B"] }] } }, "hooks.poststart[0].env[1]"],
+  ];
+  for (const [config, path] of table) {
+    assertEquals(new Set(validateConfig(config).map((found) => found.path)).has(path), true, path);
+  }
+});
+
+Deno.test("validateConfig takes what the specification's own examples say", () => {
+  const process = {
+    scheduler: { policy: "SCHED_FIFO", priority: 10, flags: ["SCHED_FLAG_RESET_ON_FORK"] },
+    ioPriority: { class: "IOPRIO_CLASS_IDLE", priority: 4 },
+    execCPUAffinity: { initial: "7", final: "0-3,7" },
+  };
+  const linux: Partial<Linux> = {
+    intelRdt: { closID: "guaranteed_group", l3CacheSchema: "L3:0=7f0;1=1f", memBwSchema: "MB:0=20;1=70" },
+    memoryPolicy: { mode: "MPOL_INTERLEAVE", nodes: "2-3", flags: ["MPOL_F_STATIC_NODES"] },
+    personality: { domain: "LINUX32" },
+    netDevices: { eth0: { name: "container_eth0" }, ens4: {} },
+    rootfsPropagation: "rslave",
+    resources: { unified: { "memory.oom.group": "1", "hugetlb.1GB.max": "1073741824" } },
+  };
+  assertEquals(validateConfig(withProcess(process)), []);
+  assertEquals(validateConfig(withLinux(linux)), []);
 });
 
 Deno.test("validateConfig lets settings of the container's own namespaces pass, and only those", () => {
