@@ -22,13 +22,13 @@ import { KEPT_FILE } from "../plan/freshness.ts";
 import { LOCK_FD, type Setting } from "../plan/setting.ts";
 import { assemble } from "../program/assemble.ts";
 import type { Config } from "../spec/config.ts";
-import { parseConfigText } from "../spec/parse.ts";
-import { checkConfig } from "../spec/validate.ts";
+import { type BundleConfig, readBundleConfig } from "../spec/bundle.ts";
 import { EXEC_FIFO } from "../state/bundle_container.ts";
 import { createContainer, type OwnedContainer } from "../state/container.ts";
 import type { Roots } from "../state/root.ts";
 import { eraseContainer } from "./erase_container.ts";
 import { requireRoot } from "./run.ts";
+import type { Voice } from "./voice.ts";
 
 /** What `create` is told. */
 export interface CreateOptions extends Roots {
@@ -46,10 +46,11 @@ export interface CreateOptions extends Roots {
  *
  * @throws PaddockError saying why; nothing is left behind then.
  */
-export async function createFromBundle(options: CreateOptions): Promise<number> {
+export async function createFromBundle(options: CreateOptions, voice: Voice): Promise<number> {
   const facts = probeHost();
   requireRoot(facts);
-  const config = readBundle(options.bundle);
+  const { config, warnings } = readBundle(options.bundle, facts);
+  warnings.forEach(({ path, problem }) => voice.note(`${path}: ${problem}; left out`));
   checkTerminal(config, options);
   const owned = createContainer(options, options.id);
   try {
@@ -65,13 +66,9 @@ export async function createFromBundle(options: CreateOptions): Promise<number> 
  *
  * @throws PaddockError where there is none, or something in it cannot be.
  */
-export function readBundle(bundle: string): Config {
-  const path = `${bundle}/config.json`;
-  const text = readText(path);
-  const config = parseConfigText(text);
-  const root = config.root.path.startsWith("/") ? config.root.path : `${bundle}/${config.root.path}`;
-  const absolute = { ...config, root: { ...config.root, path: realPath(root) } };
-  return checkConfig(absolute);
+function readBundle(bundle: string, { capabilities }: Facts): BundleConfig {
+  const { config, warnings } = readBundleConfig(readText(`${bundle}/config.json`), { bundle, capabilities });
+  return { config: { ...config, root: { ...config.root, path: realPath(config.root.path) } }, warnings };
 }
 
 function readText(path: string): string {

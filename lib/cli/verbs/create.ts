@@ -6,6 +6,7 @@
 import { UsageError } from "../../base/errors.ts";
 import { readRoots } from "../run_options.ts";
 import type { Host, Words } from "../types.ts";
+import { speakOn } from "../voice.ts";
 import { resolveHostPath } from "../values/flag.ts";
 import { isOn, lastValue } from "../words.ts";
 
@@ -28,7 +29,7 @@ export async function run(words: Words, host: Host): Promise<number> {
       const value = name === "log" ? path(name) : lastValue(words, name);
       return value === undefined ? [] : [`--${name}`, value];
     }),
-  });
+  }, speakOn(host));
 }
 
 function refuse(words: Words): void {
