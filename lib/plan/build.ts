@@ -62,8 +62,10 @@ import {
  * @throws PaddockError where this host cannot do what the Config asks for.
  */
 export function planContainer(config: Config, facts: Facts, setting: Setting): Plan {
+  const { cgroupsPath } = config.linux;
   const cgroup = planCgroup({
-    name: `paddock/${setting.id}`,
+    // A bundle says where; a relative path is ours to place (config-linux.md, Cgroups Path).
+    name: setting.creation === undefined || cgroupsPath === undefined ? `paddock/${setting.id}` : cgroupsPath,
     resources: config.linux.resources ?? {},
     ...(setting.cgroupParent === undefined ? {} : { parent: setting.cgroupParent }),
   }, facts);

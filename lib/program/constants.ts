@@ -148,7 +148,10 @@ const CONSTANTS: Readonly<Record<string, number | Readonly<Record<Arch, number>>
   CLOSE_RANGE_UNSHARE: 0x2,
   CLOSE_RANGE_CLOEXEC: 0x4,
   // man 2 socket
+  AF_UNIX: 0x1,
   AF_INET: 0x2,
+  SOCK_STREAM: 0x1,
+  SOL_SOCKET: 0x1,
   SOCK_DGRAM: 0x2,
   SOCK_CLOEXEC: 0x80000,
   // man 2 fcntl
