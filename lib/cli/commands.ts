@@ -136,6 +136,30 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./verbs/bundle.ts").then(({ remove }) => ({ run: remove })),
   },
   {
+    name: "exec",
+    summary: "run a further command in a created container",
+    description: "The command joins the container's namespaces and cgroups, and gets its rights, environment, user " +
+      "and directory unless a flag or --process says otherwise. The exit code is the command's.",
+    positionals: [{ name: "ID" }, COMMAND],
+    options: [
+      { name: "process", short: "p", value: "FILE", path: true, help: "the process as JSON, as in config.json" },
+      { name: "tty", short: "t", help: "a terminal of its own" },
+      { name: "detach", short: "d", help: "end once it has begun" },
+      { name: "pid-file", value: "FILE", path: true, help: "file that its process id is written to" },
+      { name: "console-socket", value: "SOCKET", path: true, help: "unix socket that the terminal is sent to" },
+      { name: "cwd", value: "DIR", help: "working directory" },
+      { name: "env", short: "e", value: "NAME=VALUE", repeat: true, help: "one more variable" },
+      { name: "user", short: "u", value: "UID[:GID]", help: "whose ids it has" },
+      { name: "additional-gids", short: "g", value: "GID", repeat: true, help: "one more group" },
+      { name: "cap", short: "c", value: "CAP", repeat: true, help: "one more capability" },
+      { name: "no-new-privs", help: "nothing that it executes gives it more rights" },
+      { name: "ignore-paused", help: "run it in a paused container as well: it waits there" },
+      { name: "preserve-fds", value: "N", help: "further descriptors for the command (0)" },
+    ],
+    examples: [["paddock exec -t web sh", "a shell beside its command"]],
+    load: () => import("./verbs/exec.ts"),
+  },
+  {
     name: "list",
     summary: "list containers that were created from bundles",
     positionals: [],
@@ -244,6 +268,7 @@ export const COMMANDS: readonly Command[] = [
     options: [
       { name: "trace", help: "print each step with its result" },
       { name: "created", help: "it was to be created, not to be run" },
+      { name: "session", value: "DIR", path: true, help: "it was a further process: its directory" },
     ],
     examples: [],
     hidden: true,

@@ -26,6 +26,7 @@ import {
   planWhetherAnew,
 } from "./ending.ts";
 import { planClone, planLauncher, planStarted, planState, planWatch, REGIONS } from "./monitor.ts";
+import { labelFirst } from "./acts.ts";
 import { planBindSources } from "./binds.ts";
 import { mountKey, planMounts } from "./mounts.ts";
 import {
@@ -34,6 +35,7 @@ import {
   planBeforeClone,
   planNames,
   planNamespaces,
+  planReturn,
   planSysctls,
   unshareOptions,
 } from "./namespaces.ts";
@@ -224,15 +226,17 @@ function handOver(
   cgroup: CgroupActs,
   finish: NonNullable<Setting["finish"]>,
 ): Section {
+  const [outcome, execute] = planFinish(setting, finish, setting.cached === undefined ? "leftovers" : "outcome");
   return {
     side: "launcher",
     title: "when there is something to tell or to clean",
     fault: "exit",
     acts: [
       planLauncherFault(),
-      ...(setting.cached === undefined
-        ? planFinish(setting, finish, "leftovers")
-        : [...tryAnew(config, setting, cgroup, setting.cached), ...planFinish(setting, finish, "outcome")]),
+      ...(setting.cached === undefined ? [] : tryAnew(config, setting, cgroup, setting.cached)),
+      outcome!,
+      ...planReturn(config),
+      execute!,
     ],
   };
 }
@@ -278,14 +282,4 @@ function redirect(acts: readonly Act[], target: string): Act[] {
 /** A place to jump to, and from there on to the next step or to `target`. */
 function mark(label: string, target = "next"): Act {
   return { what: "go on", why: "", shell: [], steps: [{ label, call: "@add", args: [0, 0], onZero: target }] };
-}
-
-/** Gives the first step of the first act a label to jump to. */
-function labelFirst(acts: readonly Act[], label: string): Act[] {
-  const [first, ...rest] = acts;
-  if (first === undefined) return [];
-  const [step, ...steps] = first.steps;
-  return step === undefined
-    ? [first, ...labelFirst(rest, label)]
-    : [{ ...first, steps: [{ ...step, label }, ...steps] }, ...rest];
 }

@@ -68,11 +68,11 @@ export function planReach({ fifo, consoleSocket }: Creation): Act[] {
       step("close", [previous(2)]),
     ],
   };
-  return consoleSocket === undefined ? [open] : [open, connectConsole(consoleSocket)];
+  return consoleSocket === undefined ? [open] : [open, planConnect(consoleSocket)];
 }
 
-/** `struct sockaddr_un` (`man 7 unix`). */
-function connectConsole(path: string): Act {
+/** Connects to the console socket (`struct sockaddr_un`, `man 7 unix`). */
+export function planConnect(path: string): Act {
   const bytes = new TextEncoder().encode(path);
   const address: Block = { size: 110, fields: [{ at: 0, size: 2, value: flags("AF_UNIX") }, { at: 2, bytes }] };
   return {
@@ -148,10 +148,13 @@ function lookForCommand(config: Config): Act {
   const X_OK = 1;
   const missing = [errnoNumber("ENOENT"), errnoNumber("ENOTDIR")];
   const steps = candidates(config).flatMap((path, index): Step[] => [
-    step("faccessat", [AT_FDCWD, text(path), X_OK], { onNegative: "next", onZero: "end" }),
-    step("@add", [previous(), missing[0]!], { onZero: `look.${index}` }),
-    step("@add", [previous(2), missing[1]!], { onZero: `look.${index}` }),
-    step("@store", [{ region: "refused" }, previous(3)]),
+    step("faccessat", [AT_FDCWD, text(path), X_OK], { onNegative: `look.${index}.no` }),
+    // A directory may be searched, and is no program.
+    step("faccessat", [AT_FDCWD, text(`${path}/.`), 0], { onNegative: "end" }),
+    step("@store", [{ region: "refused" }, -errnoNumber("EACCES")], { onNegative: `look.${index}` }),
+    step("@add", [previous(3), missing[0]!], { label: `look.${index}.no`, onZero: `look.${index}` }),
+    step("@add", [previous(4), missing[1]!], { onZero: `look.${index}` }),
+    step("@store", [{ region: "refused" }, previous(5)]),
     step("@add", [0, 0], { label: `look.${index}` }),
   ]);
   return {
@@ -189,15 +192,48 @@ export function planAwaitReady(label: string): Act {
 
 /** In the launcher, at its end: what others know the container's first process by. */
 export function planCreated(setting: Setting, { pidFiles }: Creation): Act[] {
+  return writePid([`${setting.stateDir}/pid`, ...pidFiles], `${setting.stateDir}/stat`);
+}
+
+/** In the launcher of a detached process: its id is written, and the launcher ends. */
+export function planDetached(
+  { stateDir, stateFiles, pidFiles }: Pick<Setting, "stateDir" | "stateFiles"> & Pick<Creation, "pidFiles">,
+): Act[] {
+  return [
+    {
+      what: "see whether the command has begun",
+      why: "the clone returns when the child has executed it, or has ended without",
+      shell: [],
+      steps: [
+        step("@add", [{ load: BUILT_IN.fault }, 0], { label: "started", onZero: "end" }),
+        step("wait4", [{ load: CHILD }, { region: BUILT_IN.status }, 0, 0], { onNegative: "next" }),
+        step("@add", [0, 0], { onZero: "leftovers" }),
+      ],
+    },
+    {
+      what: `remove ${stateDir}`,
+      why: "nobody watches over it from here on",
+      shell: [`rm -r ${stateDir}`],
+      steps: [
+        ...stateFiles.map((name) =>
+          step("unlinkat", [AT_FDCWD, text(`${stateDir}/${name}`), 0], { onNegative: "next" })
+        ),
+        step("unlinkat", [AT_FDCWD, text(stateDir), flags("AT_REMOVEDIR")], { onNegative: "next" }),
+      ],
+    },
+    ...writePid(pidFiles),
+  ];
+}
+
+function writePid(files: readonly string[], statFile?: string): Act[] {
   const lengths = [1, 2, 3, 4, 5, 6, 7];
   const zeros = (length: number) => "0".repeat(length);
-  const files = [`${setting.stateDir}/pid`, ...pidFiles];
   const write = (length: number): Step[] => [
     step("@digits", [{ load: CHILD }, text(`${zeros(length)}#pid`), length], { label: `pid.${length}` }),
     step("@digits", [{ load: CHILD }, { text: `/proc/${zeros(length)}/stat`, offset: "/proc/".length }, length]),
     step("openat", [AT_FDCWD, text(`/proc/${zeros(length)}/stat`), flags("O_RDONLY", "O_CLOEXEC")]),
     step("read", [previous(), { region: "stat" }, 512]),
-    ...writeWhole(`${setting.stateDir}/stat`, { region: "stat" }, "as before"),
+    ...(statFile === undefined ? [] : writeWhole(statFile, { region: "stat" }, "as before")),
     ...files.flatMap((file) => writeWhole(file, text(`${zeros(length)}#pid`), length)),
     step("exit_group", [0]),
   ];

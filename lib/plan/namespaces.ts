@@ -6,7 +6,7 @@
 import { PaddockError } from "../base/errors.ts";
 import { quoteShell } from "../base/text.ts";
 import type { Facts } from "../host/facts.ts";
-import { type Act, AT_FDCWD, type Block, flags, previous, step, text, writeFile } from "../program/step.ts";
+import { type Act, AT_FDCWD, type Block, flags, previous, result, step, text, writeFile } from "../program/step.ts";
 import type { Config, NamespaceType } from "../spec/config.ts";
 import { splitSysctl } from "../spec/sysctls.ts";
 import { openTarget, TARGET_PATH } from "./targets.ts";
@@ -45,7 +45,32 @@ export function unshareOptions(config: Config): string {
 
 /** What the launcher does before the clone, for namespaces that only a child's exec enters, or that exist already. */
 export function planBeforeClone(config: Config, facts: Facts): Act[] {
-  return [...planTime(config, facts), ...planJoins(config, (type) => type === "pid")];
+  const joins = planJoins(config, (type) => type === "pid");
+  return [...planTime(config, facts), ...(joins.length === 0 ? [] : [rememberPid()]), ...joins];
+}
+
+const OWN_PID = "pid.own";
+
+function rememberPid(): Act {
+  return {
+    what: "remember the launcher's own pid namespace",
+    why: "children are born in the one that is joined next; paddock, if it is executed at the end, has to go back",
+    shell: [],
+    steps: [
+      step("openat", [AT_FDCWD, text("/proc/self/ns/pid"), flags("O_RDONLY", "O_CLOEXEC"), 0], { label: OWN_PID }),
+    ],
+  };
+}
+
+/** Before paddock is executed: a process whose children are born elsewhere can make no threads (`man 7 pid_namespaces`). */
+export function planReturn(config: Config): Act[] {
+  if (!config.linux.namespaces.some(({ type, path }) => type === "pid" && path !== undefined)) return [];
+  return [{
+    what: "go back to the launcher's own pid namespace",
+    why: "paddock makes threads, which must be born where it is",
+    shell: [],
+    steps: [step("setns", [result(OWN_PID), flags("CLONE_NEWPID")], { onNegative: "next" })],
+  }];
 }
 
 /**

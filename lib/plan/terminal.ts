@@ -73,8 +73,12 @@ export function planTerminalSize(): Act {
   };
 }
 
-/** In the child, once devpts and /dev are mounted: opens a pty, and shows its end as `/dev/console`. */
-export function planPty(facts: Facts): Act {
+/**
+ * In the child, once devpts and /dev are mounted: opens a pty, and shows its end as `/dev/console`.
+ *
+ * @param isConsole false for a further process, which finds another's console there.
+ */
+export function planPty(facts: Facts, isConsole = true): Act {
   const open = ["O_RDWR", "O_NOCTTY", "O_CLOEXEC"];
   const readOnly = { block: { size: 4, fields: [] } } as const;
   return {
@@ -90,9 +94,13 @@ export function planPty(facts: Facts): Act {
       // By the master's descriptor, not by the name /dev/pts/0, which something in the image could stand for.
       step("ioctl", [PTM_FD, flags("TIOCGPTPEER"), flags(...open)], { label: "pts" }),
       step("ioctl", [result("pts"), flags("TIOCSWINSZ"), { region: "tty.size" }]),
-      step("dup3", [result("pts"), SOURCE_FD, flags("O_CLOEXEC")]),
-      ...openTarget("/dev/console", facts, { key: "console", kind: "file" }),
-      step("mount", [text(SOURCE_PATH), text(TARGET_PATH), 0, flags("MS_BIND"), 0]),
+      ...(isConsole
+        ? [
+          step("dup3", [result("pts"), SOURCE_FD, flags("O_CLOEXEC")]),
+          ...openTarget("/dev/console", facts, { key: "console", kind: "file" }),
+          step("mount", [text(SOURCE_PATH), text(TARGET_PATH), 0, flags("MS_BIND"), 0]),
+        ]
+        : []),
     ],
   };
 }

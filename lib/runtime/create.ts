@@ -52,6 +52,7 @@ export async function createFromBundle(options: CreateOptions, voice: Voice): Pr
   const { config, warnings } = readBundle(options.bundle, facts);
   warnings.forEach(({ path, problem }) => voice.note(`${path}: ${problem}; left out`));
   checkTerminal(config, options);
+  refuseHooks(config);
   const owned = createContainer(options, options.id);
   try {
     create(options, facts, config, owned);
@@ -97,6 +98,13 @@ function checkTerminal({ process }: Config, { consoleSocket }: CreateOptions): v
   if (!process.terminal && consoleSocket !== undefined) {
     throw new PaddockError("cannot use console socket if runc will not detach or allocate tty");
   }
+}
+
+/** Better not at all than without what a hook was to do. */
+function refuseHooks({ hooks = {} }: Config): void {
+  const [name] = Object.entries(hooks).find(([, all]) => (all ?? []).length > 0) ?? [];
+  if (name === undefined) return;
+  throw new PaddockError(`hooks.${name}: paddock calls no hooks`, { hint: "leave them out, or use another runtime" });
 }
 
 function create(options: CreateOptions, facts: Facts, config: Config, owned: OwnedContainer): never {

@@ -15,6 +15,7 @@ import type { ContainerExit, ContainerRecord } from "../state/record.ts";
 import type { Roots } from "../state/root.ts";
 import { eraseContainer, removeCgroupsOf } from "./erase_container.ts";
 import { explainFault } from "./explain_fault.ts";
+import { inWordsOfEngines } from "./finish_exec.ts";
 import { explainDeath } from "./explain_death.ts";
 import { formatTrace } from "./trace.ts";
 import type { Voice } from "./voice.ts";
@@ -50,7 +51,7 @@ export async function finishContainer(
     ? created
       ? new PaddockError(`the container ended before it was set up${words === undefined ? "" : `: ${words}`}`)
       : undefined
-    : explainFault(program, program.fault, record);
+    : inWordsOf(created, explainFault(program, program.fault, record));
   if (words !== undefined && error === undefined) voice.note(words);
   const problems = record?.keep && error === undefined
     ? await keep(owned, record, end)
@@ -58,6 +59,10 @@ export async function finishContainer(
   for (const problem of problems) voice.note(`left behind: ${problem}; \`paddock gc\` tries again`);
   if (error !== undefined) throw error;
   return end.code;
+}
+
+function inWordsOf(created: boolean, error: PaddockError): PaddockError {
+  return created ? inWordsOfEngines(error) : error;
 }
 
 /** The launcher's data with the result of each step. */

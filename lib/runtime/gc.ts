@@ -99,6 +99,8 @@ function describeDead(id: string): Omit<Leftover, "problems"> {
 function collectContainers(roots: Roots, dryRun: boolean): Promise<Leftover[]> {
   const found: Found[] = [];
   for (const { id, status, record } of listContainers(roots)) {
+    // Its engine watches over it, and deletes it.
+    if (record?.bundle !== undefined) continue;
     // A compiled launcher makes its directory first and takes the lock after.
     if ((status !== "dead" && status !== "stopped") || hasLivingLauncher(id)) continue;
     if (!record?.keep) {

@@ -12,6 +12,7 @@ import type { Roots } from "../state/root.ts";
  */
 export function listContainers(roots: Roots, { all }: { readonly all: boolean }): SeenContainer[] {
   return listAll(roots).filter(({ status, record }) =>
-    status === "running" || status === "creating" || (all && record?.keep === true)
+    // Those of bundles are for `list`: who made them watches over them.
+    record?.bundle === undefined && (status === "running" || status === "creating" || (all && record?.keep === true))
   );
 }

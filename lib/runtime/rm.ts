@@ -10,6 +10,7 @@ import { adoptContainer, openContainer, type OwnedContainer, type SeenContainer 
 import { isLocked } from "../state/lock.ts";
 import type { Roots } from "../state/root.ts";
 import { checkTransition } from "../state/status.ts";
+import { deleteBundle } from "./bundle_verbs.ts";
 import { eraseContainer } from "./erase_container.ts";
 
 /**
@@ -24,6 +25,7 @@ export async function removeContainer(
   roots: Roots,
 ): Promise<void> {
   const seen = openContainer(roots, idOrName);
+  if (seen.record?.bundle !== undefined) return await deleteBundle(seen.id, force, roots);
   if (force && seen.status === "running") await endContainer(seen);
   else checkTransition(seen.id, seen.status, "remove");
   const owned = adopt(roots, seen.id);

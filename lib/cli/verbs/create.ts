@@ -25,11 +25,17 @@ export async function run(words: Words, host: Host): Promise<number> {
     bundle: path("bundle") ?? host.cwd(),
     ...(pidFile === undefined ? {} : { pidFile }),
     ...(consoleSocket === undefined ? {} : { consoleSocket }),
-    passedOn: ["log", "log-format"].flatMap((name) => {
-      const value = name === "log" ? path(name) : lastValue(words, name);
-      return value === undefined ? [] : [`--${name}`, value];
-    }),
+    passedOn: readPassedOn(words, host),
   }, speakOn(host));
+}
+
+/** The log that errors are to be in, for the paddock that a launcher executes. */
+export function readPassedOn(words: Words, host: Host): string[] {
+  const [file, format] = [lastValue(words, "log"), lastValue(words, "log-format")];
+  return [
+    ...(file === undefined ? [] : ["--log", resolveHostPath(file, host)]),
+    ...(format === undefined ? [] : ["--log-format", format]),
+  ];
 }
 
 function refuse(words: Words): void {

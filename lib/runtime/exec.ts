@@ -1,0 +1,162 @@
+/**
+ * `paddock exec`: a further process in a container that was created from a bundle.
+ *
+ * @module
+ */
+import { PaddockError } from "../base/errors.ts";
+import type { Facts } from "../host/facts.ts";
+import { probeHost } from "../host/probe.ts";
+import { becomeLauncher } from "../kernel/launch.ts";
+import { selfCommand } from "../kernel/self.ts";
+import { type ExecSetting, planExecInto } from "../plan/exec.ts";
+import { assemble } from "../program/assemble.ts";
+import type { Config, Namespace, NamespaceType, Process } from "../spec/config.ts";
+import { grantCapabilities } from "../spec/grantable.ts";
+import { parseConfig, parseProcess } from "../spec/parse.ts";
+import { checkConfig } from "../spec/validate.ts";
+import { type BundleContainer, openBundleContainer } from "../state/bundle_container.ts";
+import { makeDirectory, type Roots } from "../state/root.ts";
+import { COMMAND_FILE } from "./finish_exec.ts";
+import { requireRoot } from "./run.ts";
+import type { Voice } from "./voice.ts";
+
+/** What `exec` is told. */
+export interface ExecOptions extends Roots {
+  readonly id: string;
+  /** File with the process as JSON, absolute. */
+  readonly processFile?: string;
+  /** What replaces or extends the container's own process where there is no file. */
+  readonly changes: ProcessChanges;
+  readonly tty: boolean;
+  readonly detach: boolean;
+  readonly pidFile?: string;
+  readonly consoleSocket?: string;
+  readonly ignorePaused: boolean;
+  /** Global options that `finish` is to have as well. */
+  readonly passedOn: readonly string[];
+}
+
+/** Flags of `exec` that make its process of the container's. */
+export interface ProcessChanges {
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd?: string;
+  readonly user?: { readonly uid: number; readonly gid?: number };
+  readonly additionalGids: readonly number[];
+  readonly capabilities: readonly string[];
+  readonly noNewPrivileges?: true;
+}
+
+/**
+ * Runs a further process; returns only when that failed.
+ *
+ * @throws PaddockError saying why.
+ */
+export function execInBundle(options: ExecOptions, voice: Voice): number {
+  const facts = probeHost();
+  requireRoot(facts);
+  const seen = openRunning(options);
+  const own = parseConfig(JSON.parse(Deno.readTextFileSync(`${seen.directory}/config.json`)));
+  const { process, left } = grantCapabilities(chooseProcess(own.process, options), facts.capabilities);
+  left.forEach(({ path, problem }) => voice.note(`${path}: ${problem}; left out`));
+  checkTerminal(process, options);
+  const config = checkConfig({ ...own, process, linux: { ...own.linux, namespaces: joinAll(own, seen) } });
+  const session = `${seen.directory}/exec/${Deno.pid}`;
+  makeDirectory(`${seen.directory}/exec`);
+  makeDirectory(session);
+  Deno.writeTextFileSync(`${session}/${COMMAND_FILE}`, JSON.stringify(process.args), { mode: 0o600 });
+  start(options, facts, config, seen, session);
+}
+
+function openRunning({ id, root, ignorePaused }: ExecOptions): BundleContainer {
+  const seen = openBundleContainer(root, id);
+  if (seen.status === "paused" && !ignorePaused) throw new PaddockError("cannot exec in a paused container");
+  if (!["created", "running", "paused"].includes(seen.status)) {
+    throw new PaddockError("cannot exec in a stopped container");
+  }
+  return seen;
+}
+
+function chooseProcess(own: Process, { processFile, changes, tty }: ExecOptions): Process {
+  if (processFile !== undefined) return parseProcess(JSON.parse(Deno.readTextFileSync(processFile)));
+  if (changes.args.length === 0) throw new PaddockError("exec needs a command, or --process");
+  const { consoleSize: _, ...rest } = own;
+  const more = changes.capabilities;
+  const widen = (set: readonly string[] = []) => [...new Set([...set, ...more])];
+  return {
+    ...rest,
+    terminal: tty,
+    args: changes.args,
+    env: [...own.env, ...changes.env],
+    ...(changes.cwd === undefined ? {} : { cwd: changes.cwd }),
+    user: {
+      ...own.user,
+      ...(changes.user === undefined ? {} : { uid: changes.user.uid, gid: changes.user.gid ?? 0 }),
+      additionalGids: [...(own.user.additionalGids ?? []), ...changes.additionalGids],
+    },
+    ...(changes.noNewPrivileges ? { noNewPrivileges: true } : {}),
+    ...(more.length === 0 ? {} : {
+      capabilities: {
+        ...own.capabilities,
+        bounding: widen(own.capabilities?.bounding),
+        effective: widen(own.capabilities?.effective),
+        permitted: widen(own.capabilities?.permitted),
+      },
+    }),
+  };
+}
+
+function checkTerminal({ terminal }: Process, { detach, consoleSocket }: ExecOptions): void {
+  if (terminal && detach && consoleSocket === undefined) {
+    throw new PaddockError("cannot allocate tty if runc will detach without setting console socket");
+  }
+  if (consoleSocket !== undefined && !(terminal && detach)) {
+    throw new PaddockError("cannot use console socket if runc will not detach or allocate tty");
+  }
+}
+
+const FILES: Readonly<Record<NamespaceType, string>> = {
+  mount: "mnt",
+  network: "net",
+  pid: "pid",
+  ipc: "ipc",
+  uts: "uts",
+  user: "user",
+  cgroup: "cgroup",
+  time: "time",
+};
+
+/** Every namespace that the container has of its own, or shares with somebody: where its first process is. */
+function joinAll({ linux: { namespaces } }: Config, { pid }: BundleContainer): Namespace[] {
+  return namespaces.map(({ type }) => ({ type, path: `/proc/${pid}/ns/${FILES[type]}` }));
+}
+
+function start(options: ExecOptions, facts: Facts, config: Config, seen: BundleContainer, session: string): never {
+  const { id, root, dataRoot, detach, consoleSocket, pidFile } = options;
+  const own = [...selfCommand(), ...options.passedOn, "finish", "--root", root, "--data-root", dataRoot];
+  const setting: ExecSetting = {
+    id,
+    name: id,
+    rootfs: { kind: "directory", path: "/" },
+    stateDir: session,
+    stateFiles: [COMMAND_FILE],
+    prepared: false,
+    files: {},
+    present: new Set(),
+    sources: {},
+    interactive: true,
+    init: false,
+    finish: { argv: [...own, "--session", session, id], env: [] },
+    keep: false,
+    trace: false,
+    joins: seen.record.cgroupPaths,
+    detached: detach,
+    pidFiles: pidFile === undefined ? [] : [pidFile],
+    ...(consoleSocket === undefined ? {} : { consoleSocket }),
+  };
+  becomeLauncher(assemble(planExecInto(config, facts, setting)), {
+    title: `paddock: exec ${id}`,
+    fallbackDirectory: `${dataRoot}/launchers`,
+    markDescriptors: !facts.has.close_range,
+  });
+}

@@ -1,0 +1,299 @@
+/**
+ * paddock as an OCI runtime: containers from bundles by create, start, exec, kill and delete; and podman on top of it.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { exampleConfigFile } from "../lib/spec/example_config.ts";
+import { Box, findProcesses, waitFor } from "./support/box.ts";
+import { expectNoLeaks } from "./support/leaks.ts";
+import { call, type Outcome, PADDOCK_COMMAND } from "./support/paddock.ts";
+import { type Ability, requires } from "./support/requires.ts";
+
+interface Changes {
+  readonly args?: readonly string[];
+  readonly process?: Record<string, unknown>;
+  readonly linux?: Record<string, unknown>;
+  readonly more?: Record<string, unknown>;
+}
+
+/** A bundle of the box's root filesystem. */
+function makeBundle(box: Box, { args = ["sleep", "4400"], process, linux, more }: Changes = {}): string {
+  const bundle = box.directory("bundle");
+  const base = exampleConfigFile();
+  const config = {
+    ...base,
+    root: { path: box.rootfs },
+    process: { ...base.process, terminal: false, args, rlimits: [], ...process },
+    linux: { ...base.linux, ...linux },
+    ...more,
+  };
+  Deno.writeTextFileSync(join(bundle, "config.json"), JSON.stringify(config));
+  return bundle;
+}
+
+function test(name: string, fn: (box: Box) => Promise<void>, more: readonly Ability[] = []): void {
+  Deno.test({
+    name: `oci: ${name}`,
+    ...requires("root", "tool:busybox", ...more),
+    fn: async () => {
+      using box = await Box.make();
+      await fn(box);
+    },
+  });
+}
+
+async function ok(box: Box, ...words: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await box.paddock.run(words);
+  assertEquals(code, 0, `${words.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+async function refused(box: Box, text: string, ...words: readonly string[]): Promise<void> {
+  const { code, stderr } = await box.paddock.run(words);
+  assert(code !== 0, words.join(" "));
+  assertStringIncludes(stderr, text);
+}
+
+async function stateOf(box: Box, id: string): Promise<Record<string, unknown>> {
+  return JSON.parse(await ok(box, "state", id)) as Record<string, unknown>;
+}
+
+/** Creates and hands its standard output to a file, for the command writes there later. */
+async function create(box: Box, id: string, bundle: string, ...flags: readonly string[]): Promise<string> {
+  const file = box.path(`out-${id}`);
+  const words = box.paddock.command(["create", "--bundle", bundle, ...flags, id]);
+  const { code, stderr } = await call(["sh", "-c", 'exec "$@" >"$0" 2>&1', file, ...words]);
+  assertEquals(code, 0, `${stderr}${Deno.readTextFileSync(file)}`);
+  return file;
+}
+
+async function waitForStatus(box: Box, id: string, wanted: string): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    if ((await stateOf(box, id))["status"] === wanted) return;
+  }
+  throw new Error(`${id} does not become ${wanted}`);
+}
+
+test("create sets everything up, start lets it go, state tells, delete leaves nothing", async (box) => {
+  const bundle = makeBundle(box, { args: ["sh", "-c", "echo $$; hostname; exec sleep 4400"] });
+  await expectNoLeaks(box.paddock, async () => {
+    const pidFile = box.path("pid");
+    const out = await create(box, "c", bundle, "--pid-file", pidFile);
+    const created = await stateOf(box, "c");
+    assertEquals([created["status"], created["bundle"], created["id"]], ["created", bundle, "c"]);
+    assertEquals(created["pid"], Number(Deno.readTextFileSync(pidFile)));
+    assertMatch(Deno.readTextFileSync(pidFile), /^[1-9]\d*$/);
+    assertEquals(Deno.readTextFileSync(out), "", "nothing of the command has run");
+    await refused(box, "does not exist", "delete", "nosuch");
+    assertEquals(await ok(box, "start", "c"), "");
+    await waitFor(
+      "its words",
+      () => Deno.readTextFileSync(out).includes("\n") && Deno.readTextFileSync(out).length > 3,
+    );
+    assertMatch(Deno.readTextFileSync(out), /^1\n\w+\n$/);
+    assertEquals((await stateOf(box, "c"))["status"], "running");
+    await refused(box, "cannot start an already running container", "start", "c");
+    await refused(box, "cannot delete container c that is not stopped: running", "delete", "c");
+    await ok(box, "kill", "c", "KILL");
+    await waitForStatus(box, "c", "stopped");
+    await refused(box, "container not running", "kill", "c", "9");
+    await refused(box, "cannot start a container that has stopped", "start", "c");
+    await ok(box, "delete", "c");
+    await refused(box, "does not exist", "state", "c");
+    await ok(box, "delete", "--force", "c");
+  });
+});
+
+test("a change of config.json after create has no effect, and an id belongs to one", async (box) => {
+  const bundle = makeBundle(box, { args: ["echo", "first"] });
+  const out = await create(box, "c", bundle);
+  makeBundle(box, { args: ["echo", "second"] });
+  await refused(box, "c", "create", "--bundle", bundle, "c");
+  assertEquals((await stateOf(box, "c"))["status"], "created");
+  await ok(box, "start", "c");
+  await waitFor("its word", () => Deno.readTextFileSync(out) === "first\n");
+  await ok(box, "delete", "--force", "c");
+});
+
+test("of several creates of one id exactly one wins", async (box) => {
+  const bundle = makeBundle(box);
+  // What it creates has its output, and would keep a pipe open.
+  const quiet = ["sh", "-c", 'exec "$@" >>"$0" 2>&1', box.path("out")];
+  const words = box.paddock.command(["create", "--bundle", bundle, "race"]);
+  const all = await Promise.all(Array.from({ length: 5 }, () => call([...quiet, ...words])));
+  assertEquals(all.filter(({ code }) => code === 0).length, 1, Deno.readTextFileSync(box.path("out")));
+  await ok(box, "delete", "--force", "race");
+});
+
+test("what cannot be is said by create, and leaves nothing", async (box) => {
+  await expectNoLeaks(box.paddock, async () => {
+    const log = box.path("log");
+    const bad: readonly (readonly [Changes, string])[] = [
+      [{ args: ["nosuch"] }, "executable file not found in $PATH"],
+      [{ args: ["/bin/nosuch"] }, "executable file not found in $PATH"],
+      [{ args: ["/etc"] }, "permission denied"],
+      [{ process: { cwd: "relative" } }, "process.cwd"],
+      [{ linux: { resources: { memory: { limit: "much" } } } }, "linux.resources.memory.limit"],
+      [{ process: { terminal: true } }, "console socket"],
+      [{ more: { hooks: { poststart: [{ path: "/bin/true" }] } } }, "hooks.poststart"],
+    ];
+    for (const [changes, text] of bad) {
+      const bundle = makeBundle(box, changes);
+      const command = box.paddock.command(["create", "--bundle", bundle, "c"]);
+      const at = PADDOCK_COMMAND.length;
+      const words = [...command.slice(0, at), "--log", log, "--log-format", "json", ...command.slice(at)];
+      const { code, stderr } = await call(words);
+      assert(code !== 0, text);
+      assertStringIncludes(stderr, text);
+      const entry = JSON.parse(Deno.readTextFileSync(log).trim().split("\n").at(-1)!) as Record<string, string>;
+      assertEquals(entry["level"], "error");
+      assertStringIncludes(entry["msg"]!, text);
+      assertMatch(entry["time"]!, /^20\d\d-\d\d-\d\dT/);
+    }
+  });
+});
+
+test("its cgroup is where the bundle says, its limits hold, and it can be paused", async (box) => {
+  const cgroupsPath = "/paddock-oci-test/inner";
+  const bundle = makeBundle(box, { linux: { cgroupsPath, resources: { pids: { limit: 30 } } } });
+  await create(box, "c", bundle);
+  await ok(box, "start", "c");
+  const { pid } = await stateOf(box, "c");
+  assertStringIncludes(Deno.readTextFileSync(`/proc/${pid}/cgroup`), cgroupsPath);
+  await ok(box, "pause", "c");
+  assertEquals((await stateOf(box, "c"))["status"], "paused");
+  await refused(box, "cannot exec in a paused container", "exec", "c", "true");
+  await ok(box, "resume", "c");
+  assertEquals((await stateOf(box, "c"))["status"], "running");
+  await ok(box, "delete", "--force", "c");
+  for (
+    const mount of Deno.readTextFileSync("/proc/self/mounts").split("\n").filter((line) => / cgroup2? /.test(line))
+  ) {
+    const path = `${mount.split(" ")[1]}/paddock-oci-test`;
+    try {
+      Deno.removeSync(path);
+    } catch {
+      // Not in this hierarchy.
+    }
+  }
+}, ["controller:pids", "controller:freezer"]);
+
+test("exec runs in all of its namespaces and its cgroup, with its own code, input and output", async (box) => {
+  const bundle = makeBundle(box);
+  await create(box, "c", bundle);
+  await ok(box, "start", "c");
+  const { pid } = await stateOf(box, "c");
+  const look =
+    "for n in mnt pid net ipc uts; do readlink /proc/self/ns/$n; done; cat /proc/self/cgroup; hostname; id -u";
+  const inside = await ok(box, "exec", "c", "sh", "-c", look);
+  for (const name of ["mnt", "pid", "net", "ipc", "uts"]) {
+    assertStringIncludes(inside, Deno.readLinkSync(`/proc/${pid}/ns/${name}`));
+  }
+  const run = async (words: readonly string[], stdin?: string): Promise<Outcome> =>
+    await box.paddock.run(["exec", ...words], stdin === undefined ? {} : { stdin });
+  assertEquals((await run(["c", "sh", "-c", "exit 42"])).code, 42);
+  assertEquals((await run(["c", "cat"], "in and out")).stdout, "in and out");
+  assertEquals((await run(["c", "sh", "-c", "kill -9 $$"])).code, 137);
+  const missing = await run(["c", "nosuch"]);
+  assertEquals(missing.code, 127);
+  assertStringIncludes(missing.stderr, "nosuch");
+  assertStringIncludes(missing.stderr, "executable file not found in $PATH");
+  const flags = ["--user", "7:8", "--env", "A=b", "--cwd", "/bin", "--additional-gids", "9"];
+  assertMatch(
+    (await run([...flags, "c", "sh", "-c", 'id; pwd; echo "$A"'])).stdout,
+    /^uid=7.* gid=8.*9.*\n\/bin\nb\n$/,
+  );
+  assertEquals((await run(["c", "sh", "-c", "echo /proc/self/fd/*"])).stdout.split(" ").length <= 4, true);
+  const file = box.file(
+    "process.json",
+    JSON.stringify({ args: ["id", "-u"], cwd: "/", user: { uid: 3, gid: 3 }, env: ["PATH=/bin"] }),
+  );
+  assertEquals((await run(["--process", file, "c"])).stdout, "3\n");
+  for (const odd of [":1", "-1", "4294967296", "root", "1:"]) {
+    assert((await run(["--user", odd, "c", "true"])).code !== 0, odd);
+  }
+  await ok(box, "delete", "--force", "c");
+  await refused(box, "does not exist", "exec", "c", "true");
+});
+
+test("a detached exec goes on by itself, and its id is in the file", async (box) => {
+  await create(box, "c", makeBundle(box));
+  await ok(box, "start", "c");
+  const pidFile = box.path("exec-pid");
+  const words = box.paddock.command(["exec", "--detach", "--pid-file", pidFile, "c", "sleep", "4401"]);
+  assertEquals((await call(["sh", "-c", 'exec "$@" >/dev/null 2>&1', "sh", ...words])).code, 0);
+  const pid = Number(Deno.readTextFileSync(pidFile));
+  assertStringIncludes(Deno.readTextFileSync(`/proc/${pid}/cmdline`), "4401");
+  assertEquals([...Deno.readDirSync(join(box.paddock.root, "c", "exec"))], []);
+  await ok(box, "delete", "--force", "c");
+  await waitFor("its end", () => !findProcesses("sleep").includes(pid));
+});
+
+test("list tells of all, as a table, by ids, and as JSON; gc leaves them alone", async (box) => {
+  const bundle = makeBundle(box, { more: { annotations: { "org.example": "x" } } });
+  await create(box, "b", bundle);
+  await create(box, "a", bundle);
+  await ok(box, "start", "a");
+  await ok(box, "gc");
+  await ok(box, "run", box.rootfs, "true");
+  assertEquals(await ok(box, "list", "--quiet"), "a\nb\n");
+  assertMatch(await ok(box, "list"), /^ID +PID +STATUS +BUNDLE +CREATED\na +\d+ +running .*\nb +\d+ +created /);
+  const listed = JSON.parse(await ok(box, "list", "--format", "json")) as Record<string, unknown>[];
+  assertEquals(listed.map(({ id, status }) => [id, status]), [["a", "running"], ["b", "created"]]);
+  assertEquals(listed[0]?.["annotations"], { "org.example": "x" });
+  for (const id of ["a", "b"]) await ok(box, "delete", "--force", id);
+});
+
+test("podman runs, executes, pauses and stops containers through it, with a terminal and without", async (box) => {
+  // podman wants one file: the built one, or a script that calls the source.
+  const runtime = box.file(
+    "paddock",
+    `#!/bin/sh\nexec ${PADDOCK_COMMAND.map((word) => `'${word}'`).join(" ")} "$@"\n`,
+    0o755,
+  );
+  const base = [
+    "--storage-driver=vfs",
+    "--cgroup-manager=cgroupfs",
+    "--runtime",
+    runtime,
+    "--root",
+    box.path("p"),
+    "--runroot",
+    box.path("r"),
+  ];
+  const podman = (...words: readonly string[]) => call(["podman", ...base, ...words], { timeout: 60_000 });
+  const ways = [
+    "--network",
+    "none",
+    "--security-opt",
+    "seccomp=unconfined",
+    "--ulimit",
+    "nofile=1000:1000",
+    "--ulimit",
+    "nproc=1000:1000",
+  ];
+  const image = ["--rootfs", box.rootfs];
+  try {
+    const first = await podman("run", "--rm", ...ways, ...image, "sh", "-c", "echo hello; exit 7");
+    assertEquals([first.code, first.stdout], [7, "hello\n"], first.stderr);
+    const tty = await podman("run", "--rm", "-t", ...ways, ...image, "sh", "-c", "test -t 1 && echo terminal");
+    assertEquals(tty.stdout.trim(), "terminal", tty.stderr);
+    const missing = await podman("run", "--rm", ...ways, ...image, "nosuch");
+    assertEquals(missing.code, 127, missing.stderr);
+    const started = await podman("run", "-d", "--name", "one", "--memory", "64m", ...ways, ...image, "sleep", "4402");
+    assertEquals(started.code, 0, started.stderr);
+    assertEquals((await podman("exec", "one", "sh", "-c", "echo in; exit 3")).code, 3);
+    assertEquals((await podman("exec", "-t", "one", "tty")).stdout.trim(), "/dev/pts/0");
+    assertEquals((await podman("exec", "one", "nosuch")).code, 127);
+    assertEquals((await podman("pause", "one")).code, 0);
+    assertMatch((await podman("ps", "-a", "--format", "{{.Status}}")).stdout, /Paused/i);
+    assertEquals((await podman("unpause", "one")).code, 0);
+    assertEquals((await podman("stop", "-t", "1", "one")).code, 0);
+    assertMatch((await podman("ps", "-a", "--format", "{{.Status}}")).stdout, /Exited \(137\)/);
+    assertEquals((await podman("rm", "one")).code, 0);
+  } finally {
+    await podman("rm", "--force", "--time", "0", "--all");
+  }
+}, ["tool:podman"]);
