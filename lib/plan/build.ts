@@ -37,6 +37,7 @@ import {
   unshareOptions,
 } from "./namespaces.ts";
 import { PATH_REGIONS, planProtectedPaths } from "./paths.ts";
+import { planShiftedRelease, planShiftedSources, shiftedRegions } from "./idmap.ts";
 import { planInit } from "./init.ts";
 import { planLabels } from "./labels.ts";
 import { planPolicies } from "./policies.ts";
@@ -88,6 +89,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
       ...(setting.finish === undefined ? HOST_CHECK_REGIONS : {}),
       ...(config.process.terminal ? TERMINAL_REGIONS : {}),
       ...(isNew(config, "user") ? USER_NAMESPACE_REGIONS : {}),
+      ...shiftedRegions(config),
       ...cgroup.regions,
       ...(cached === undefined ? {} : freshnessRegions(cached)),
     },
@@ -115,6 +117,7 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
       ...planBeforeClone(config, facts),
       ...(config.process.terminal ? [planTerminalSize()] : []),
       ...(inUserNamespace ? [planOwnMounts()] : []),
+      ...planShiftedSources(config, facts, mountKey),
       planClone({
         arch: facts.arch,
         // With a user namespace the child takes its mount namespace later, from the launcher's own.
@@ -182,7 +185,7 @@ function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupAct
     side: "launcher",
     title: "while the container lives",
     fault: "launcher.fault",
-    acts: [...planStarted(setting), ...loop],
+    acts: [...planStarted(setting), ...planShiftedRelease(config, mountKey), ...loop],
   };
 }
 
