@@ -27,8 +27,17 @@ class Place implements Disposable {
   }
 }
 
-/** Runs a shell script in a container of busybox with this Config, and without paddock. */
-async function run(script: string, overrides: ConfigOverrides, place: Place): Promise<Outcome> {
+/**
+ * Runs a shell script in a container of busybox with this Config, and without paddock.
+ *
+ * @param source of the root filesystem; else a throw-away overlay of it
+ */
+async function run(
+  script: string,
+  overrides: ConfigOverrides,
+  place: Place,
+  source?: Setting["rootfs"],
+): Promise<Outcome> {
   const { dir: rootfs } = await busybox();
   const id = `oci-${RUN_ID_DIGITS}`;
   const stateDir = `${place.path}/${id}`;
@@ -40,7 +49,7 @@ async function run(script: string, overrides: ConfigOverrides, place: Place): Pr
   const { finish: _, ...setting }: Setting = {
     id,
     name: "oci",
-    rootfs: { kind: "overlay", lower: [rootfs], directory: `${stateDir}/fs`, inMemory: true },
+    rootfs: source ?? { kind: "overlay", lower: [rootfs], directory: `${stateDir}/fs`, inMemory: true },
     stateDir,
     stateFiles: [],
     prepared: false,
@@ -204,5 +213,114 @@ Deno.test({
       "new",
     ]);
     assertEquals(stderr.match(/Read-only file system/g)?.length, 2);
+  },
+});
+
+/** Keeps new namespaces open by their paths until it is disposed. */
+class Holder implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+
+  constructor(...options: string[]) {
+    this.#process = new Deno.Command("unshare", {
+      args: [...options, "sh", "-c", "echo ready; exec sleep 60"],
+      stdout: "piped",
+    }).spawn();
+  }
+
+  /** The process inside. */
+  async pid(): Promise<number> {
+    const reader = this.#process.stdout.getReader();
+    await reader.read();
+    await reader.cancel();
+    const { pid } = this.#process;
+    const children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).trim();
+    return children === "" ? pid : Number(children);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.#process.status;
+  }
+}
+
+const INSIDE =
+  "for ns in net ipc uts pid user time; do readlink /proc/self/ns/$ns; done; cat /proc/self/uid_map; hostname";
+
+Deno.test({
+  name: "namespaces are joined by their paths, of every kind that has one",
+  ...root,
+  fn: async () => {
+    await using holder = new Holder("--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child", "--time");
+    const pid = await holder.pid();
+    const joined = [["network", "net"], ["ipc", "ipc"], ["uts", "uts"], ["pid", "pid"], ["time", "time"]] as const;
+    const namespaces = [
+      { type: "mount" as const },
+      ...joined.map(([type, file]) => ({ type, path: `/proc/${pid}/ns/${file}` })),
+    ];
+    const output = await outputOf(INSIDE, { hostname: "joined", linux: { namespaces } });
+    const lines = output.split("\n");
+    const expected = ["net", "ipc", "uts", "pid"].map((file) => Deno.readLinkSync(`/proc/${pid}/ns/${file}`));
+    assertEquals(lines.slice(0, 4), expected);
+    assertEquals(lines[5], Deno.readLinkSync(`/proc/${pid}/ns/time`));
+    assertEquals(lines.at(-1), "joined");
+  },
+});
+
+Deno.test({
+  name: "a path to another kind of namespace is refused, and the field is named",
+  ...root,
+  fn: async () => {
+    using place = new Place();
+    const namespaces = [{ type: "mount" as const }, { type: "network" as const, path: "/proc/self/ns/ipc" }];
+    const { code, stderr } = await run("true", { linux: { namespaces }, hostname: undefined as never }, place);
+    assertEquals(code, 125);
+    assertStringIncludes(stderr, "linux.namespaces[1].path");
+  },
+});
+
+Deno.test({
+  name: "a user namespace is joined by its path: what is new belongs to it, and its root mounts",
+  ...root,
+  fn: async () => {
+    await using holder = new Holder("--user", "--net");
+    const pid = await holder.pid();
+    for (const map of ["uid_map", "gid_map"]) Deno.writeTextFileSync(`/proc/${pid}/${map}`, "0 200000 65536\n");
+    using place = new Place();
+    const { dir } = await busybox();
+    const rootfs = `${place.path}/rootfs`;
+    await new Deno.Command("cp", { args: ["-a", dir, rootfs] }).output();
+    await new Deno.Command("chown", { args: ["-R", "200000:200000", rootfs] }).output();
+    Deno.chmodSync(place.path, 0o711);
+    const namespaces = [
+      ...["mount", "pid", "ipc", "uts", "cgroup"].map((type) => ({ type }) as { type: "mount" }),
+      { type: "user" as const, path: `/proc/${pid}/ns/user` },
+      { type: "network" as const, path: `/proc/${pid}/ns/net` },
+    ];
+    const script = "readlink /proc/self/ns/user; id -u; stat -c %u /bin; touch /made; echo $$";
+    const source = { kind: "directory", path: rootfs, owned: true } as const;
+    const { code, stdout, stderr } = await run(script, { linux: { namespaces } }, place, source);
+    assertEquals([code, stderr], [0, ""]);
+    assertEquals(stdout.trim().split("\n"), [Deno.readLinkSync(`/proc/${pid}/ns/user`), "0", "0", "1"]);
+    assertEquals(Deno.statSync(`${rootfs}/made`).uid, 200_000);
+  },
+});
+
+Deno.test({
+  name: "a bundle's rootfs in a new user namespace is taken with the owners that it has",
+  ...root,
+  fn: async () => {
+    using place = new Place();
+    const { dir } = await busybox();
+    const rootfs = `${place.path}/rootfs`;
+    await new Deno.Command("cp", { args: ["-a", dir, rootfs] }).output();
+    await new Deno.Command("chown", { args: ["-R", "300000:300000", rootfs] }).output();
+    Deno.chmodSync(place.path, 0o711);
+    const map = [{ containerID: 0, hostID: 300_000, size: 65_536 }];
+    const types = [...DEFAULT_NAMESPACES, "user" as const];
+    const linux = { namespaces: types.map((type) => ({ type })), uidMappings: map, gidMappings: map };
+    const source = { kind: "directory", path: rootfs, owned: true } as const;
+    const { code, stdout, stderr } = await run("stat -c %u /bin; touch /made", { linux }, place, source);
+    assertEquals([code, stdout], [0, "0\n"], stderr);
+    assertEquals(Deno.statSync(`${rootfs}/made`).uid, 300_000);
   },
 });

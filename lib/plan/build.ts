@@ -4,6 +4,7 @@
  * @module
  */
 import type { CgroupActs } from "../cgroup/acts.ts";
+import { placeCgroup } from "../cgroup/place.ts";
 import { planCgroup } from "../cgroup/plan.ts";
 import { viewMounts } from "../cgroup/view.ts";
 import type { Facts } from "../host/facts.ts";
@@ -39,6 +40,8 @@ import {
 import { PATH_REGIONS, planProtectedPaths } from "./paths.ts";
 import { planShiftedRelease, planShiftedSources, shiftedRegions } from "./idmap.ts";
 import { planInit } from "./init.ts";
+import { withIntelRdt } from "./intel_rdt.ts";
+import { joinedUser, type JoinOptions, planJoin, planJoiner } from "./joined_user.ts";
 import { planLabels } from "./labels.ts";
 import { planPolicies } from "./policies.ts";
 import { planDirectory, planDirectoryCheck, planEmptyInput, planExec, planSession, resetSignals } from "./process.ts";
@@ -62,16 +65,15 @@ import {
  * @throws PaddockError where this host cannot do what the Config asks for.
  */
 export function planContainer(config: Config, facts: Facts, setting: Setting): Plan {
-  const cgroup = planCgroup({
-    name: `paddock/${setting.id}`,
-    resources: config.linux.resources ?? {},
-    ...(setting.cgroupParent === undefined ? {} : { parent: setting.cgroupParent }),
-  }, facts);
+  const place = placeCgroup({ id: setting.id, cgroupsPath: config.linux.cgroupsPath, parent: setting.cgroupParent });
+  const limits = planCgroup({ ...place, resources: config.linux.resources ?? {} }, facts);
+  const cgroup = withIntelRdt(limits, config, facts, setting.id);
   const { cached } = setting;
   const sections: Section[] = [
     ...(cached === undefined ? [] : [planFreshness(cached)]),
     prepare(config, facts, setting, cgroup),
     container(config, facts, setting, cgroup),
+    ...joiner(config, facts),
     ...(isNew(config, "user") ? [mapping(config, facts, setting)] : []),
     watch(config, facts, setting, cgroup),
     cleanUp(config, setting, cgroup),
@@ -118,18 +120,39 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
       ...(config.process.terminal ? [planTerminalSize()] : []),
       ...(inUserNamespace ? [planOwnMounts()] : []),
       ...planShiftedSources(config, facts, mountKey),
-      planClone({
-        arch: facts.arch,
-        // With a user namespace the child takes its mount namespace later, from the launcher's own.
-        flags: [
-          ...cloneFlags(config).filter((name) => !(inUserNamespace && name === "CLONE_NEWNS")),
-          ...(config.process.terminal ? ["CLONE_FILES"] : []),
-        ],
-        unshare: unshareOptions(config),
-        concurrent: inUserNamespace,
-      }),
+      ...start(config, facts),
     ],
   };
+}
+
+/** The clone of the container's first process, by way of another where that has to join a user namespace first. */
+function start(config: Config, facts: Facts): Act[] {
+  const path = joinedUser(config);
+  if (path !== undefined) return planJoiner(joinOptions(config, facts, path));
+  const concurrent = isNew(config, "user");
+  return [planClone({
+    arch: facts.arch,
+    // With a user namespace the child takes its mount namespace later, from the launcher's own.
+    flags: newFlags(config).filter((name) => !(concurrent && name === "CLONE_NEWNS")),
+    unshare: unshareOptions(config),
+    concurrent,
+  })];
+}
+
+function newFlags(config: Config): string[] {
+  return [...cloneFlags(config), ...(config.process.terminal ? ["CLONE_FILES"] : [])];
+}
+
+function joinOptions(config: Config, { arch }: Facts, path: string): JoinOptions {
+  return { arch, path, flags: newFlags(config) };
+}
+
+/** The process between launcher and container. What fails in it is told as what fails in the container. */
+function joiner(config: Config, facts: Facts): Section[] {
+  const path = joinedUser(config);
+  if (path === undefined) return [];
+  const acts = planJoin(joinOptions(config, facts, path));
+  return [{ side: "container", title: "the joiner", fault: "container.fault", acts }];
 }
 
 function container(config: Config, facts: Facts, setting: Setting, cgroup: CgroupActs): Section {
@@ -146,7 +169,7 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     planPropagation(config, facts, setting),
     ...planBindSources(config.mounts, facts, mountKey),
     ...planRootfs(config, facts, setting),
-    ...(isNew(config, "user") ? [planBecomeRoot()] : []),
+    ...(isNew(config, "user") || joinedUser(config) !== undefined ? [planBecomeRoot()] : []),
     ...planMounts({ config, facts, setting, cgroupView: viewMounts(facts, cgroup) }),
     ...planOomScore(config),
     ...planLabels(config),

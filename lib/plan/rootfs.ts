@@ -129,7 +129,9 @@ export function planRootfs(config: Config, facts: Facts, setting: Setting): Act[
  */
 export function planShiftedRootfs(config: Config, facts: Facts, setting: Setting): Act[] {
   const { rootfs } = setting;
-  if (rootfs.kind === "directory") return [shiftMount(rootfs.path, rootfs.path, "shift")];
+  if (rootfs.kind === "directory") {
+    return rootfs.owned ? [] : [shiftMount(rootfs.path, rootfs.path, "shift")];
+  }
   const copies = layerCopies(rootfs);
   const lower = copies.slice(0, rootfs.lower.length).map(({ copy }) => copy);
   const below = copies.slice(rootfs.lower.length);
