@@ -271,8 +271,9 @@ Deno.test({
   ...root,
   fn: async () => {
     using place = new Place();
-    const namespaces = [{ type: "mount" as const }, { type: "network" as const, path: "/proc/self/ns/ipc" }];
-    const { code, stderr } = await run("true", { linux: { namespaces }, hostname: undefined as never }, place);
+    const network = { type: "network" as const, path: "/proc/self/ns/ipc" };
+    const namespaces = [{ type: "mount" as const }, network, { type: "uts" as const }];
+    const { code, stderr } = await run("true", { linux: { namespaces } }, place);
     assertEquals(code, 125);
     assertStringIncludes(stderr, "linux.namespaces[1].path");
   },
@@ -322,5 +323,57 @@ Deno.test({
     const { code, stdout, stderr } = await run("stat -c %u /bin; touch /made", { linux }, place, source);
     assertEquals([code, stdout], [0, "0\n"], stderr);
     assertEquals(Deno.statSync(`${rootfs}/made`).uid, 300_000);
+  },
+});
+
+/** A pair of interfaces on the host, gone with either; undefined where none can be made. */
+function makeInterface(name: string): Disposable | undefined {
+  const ip = (...args: string[]) => new Deno.Command("ip", { args }).outputSync().success;
+  try {
+    if (!ip("link", "add", name, "type", "veth", "peer", "name", `${name}p`)) return undefined;
+  } catch {
+    return undefined;
+  }
+  ip("address", "add", "192.0.2.7/24", "dev", name);
+  ip("address", "add", "198.51.100.1/30", "dev", name);
+  ip("address", "add", "169.254.9.9/16", "dev", name, "scope", "link");
+  ip("address", "add", "2001:db8::7/64", "dev", name);
+  return { [Symbol.dispose]: () => void ip("link", "delete", `${name}p`) };
+}
+
+for (const user of [false, true]) {
+  Deno.test({
+    name: `a network device moves into the container by its new name, with its addresses${
+      user ? ", by the launcher" : ""
+    }`,
+    ...root,
+    fn: async () => {
+      using device = makeInterface("pdt0");
+      if (device === undefined) return console.log("not tried: no pair of interfaces can be made here");
+      const map = [{ containerID: 0, hostID: 300_000, size: 65_536 }];
+      const types = [...DEFAULT_NAMESPACES, ...(user ? ["user" as const] : [])];
+      const linux = {
+        namespaces: types.map((type) => ({ type })),
+        netDevices: { pdt0: { name: "eth0" } },
+        ...(user ? { uidMappings: map, gidMappings: map } : {}),
+      };
+      const output = await outputOf("ip -o address show dev eth0; ip link show dev eth0", { linux });
+      for (const address of ["192.0.2.7/24", "198.51.100.1/30", "2001:db8::7/64"]) {
+        assertStringIncludes(output, address);
+      }
+      assertEquals(output.includes("169.254.9.9"), false);
+      assertStringIncludes(output, "UP");
+    },
+  });
+}
+
+Deno.test({
+  name: "a network device that is not there is a failure that names the field",
+  ...root,
+  fn: async () => {
+    using place = new Place();
+    const { code, stderr } = await run("true", { linux: { netDevices: { nosuch0: {} } } }, place);
+    assertEquals(code, 125);
+    assertStringIncludes(stderr, 'linux.netDevices["nosuch0"]');
   },
 });

@@ -37,11 +37,12 @@ import {
   planSysctls,
   unshareOptions,
 } from "./namespaces.ts";
+import { netDeviceRegions, OWN_NETWORK, planMove, planNetAddresses, planNetDevices } from "./net_devices.ts";
 import { PATH_REGIONS, planProtectedPaths } from "./paths.ts";
 import { planShiftedRelease, planShiftedSources, shiftedRegions } from "./idmap.ts";
 import { planInit } from "./init.ts";
 import { withIntelRdt } from "./intel_rdt.ts";
-import { joinedUser, type JoinOptions, planJoin, planJoiner } from "./joined_user.ts";
+import { joinedUser, planJoin, planJoiner } from "./joined_user.ts";
 import { planLabels } from "./labels.ts";
 import { planPolicies } from "./policies.ts";
 import { planDirectory, planDirectoryCheck, planEmptyInput, planExec, planSession, resetSignals } from "./process.ts";
@@ -51,6 +52,7 @@ import { withRunId } from "./run_id.ts";
 import type { Setting } from "./setting.ts";
 import {
   checkUserNamespace,
+  CHILD_NETWORK,
   planBecomeRoot,
   planMapping,
   planMappingFault,
@@ -73,7 +75,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
     ...(cached === undefined ? [] : [planFreshness(cached)]),
     prepare(config, facts, setting, cgroup),
     container(config, facts, setting, cgroup),
-    ...joiner(config, facts),
+    ...joiner(config),
     ...(isNew(config, "user") ? [mapping(config, facts, setting)] : []),
     watch(config, facts, setting, cgroup),
     cleanUp(config, setting, cgroup),
@@ -92,6 +94,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
       ...(config.process.terminal ? TERMINAL_REGIONS : {}),
       ...(isNew(config, "user") ? USER_NAMESPACE_REGIONS : {}),
       ...shiftedRegions(config),
+      ...netDeviceRegions(config),
       ...cgroup.regions,
       ...(cached === undefined ? {} : freshnessRegions(cached)),
     },
@@ -120,6 +123,7 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
       ...(config.process.terminal ? [planTerminalSize()] : []),
       ...(inUserNamespace ? [planOwnMounts()] : []),
       ...planShiftedSources(config, facts, mountKey),
+      ...planNetDevices(config),
       ...start(config, facts),
     ],
   };
@@ -128,7 +132,7 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
 /** The clone of the container's first process, by way of another where that has to join a user namespace first. */
 function start(config: Config, facts: Facts): Act[] {
   const path = joinedUser(config);
-  if (path !== undefined) return planJoiner(joinOptions(config, facts, path));
+  if (path !== undefined) return planJoiner({ path, flags: newFlags(config) });
   const concurrent = isNew(config, "user");
   return [planClone({
     arch: facts.arch,
@@ -143,15 +147,11 @@ function newFlags(config: Config): string[] {
   return [...cloneFlags(config), ...(config.process.terminal ? ["CLONE_FILES"] : [])];
 }
 
-function joinOptions(config: Config, { arch }: Facts, path: string): JoinOptions {
-  return { arch, path, flags: newFlags(config) };
-}
-
 /** The process between launcher and container. What fails in it is told as what fails in the container. */
-function joiner(config: Config, facts: Facts): Section[] {
+function joiner(config: Config): Section[] {
   const path = joinedUser(config);
   if (path === undefined) return [];
-  const acts = planJoin(joinOptions(config, facts, path));
+  const acts = planJoin({ path, flags: newFlags(config) });
   return [{ side: "container", title: "the joiner", fault: "container.fault", acts }];
 }
 
@@ -166,6 +166,8 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...planPolicies(config),
     // After the cgroup was entered, for it becomes the root of the cgroup namespace.
     ...planNamespaces(config),
+    ...(isNew(config, "user") ? [] : planMove(config, OWN_NETWORK, "container.fault")),
+    ...planNetAddresses(config),
     planPropagation(config, facts, setting),
     ...planBindSources(config.mounts, facts, mountKey),
     ...planRootfs(config, facts, setting),
@@ -193,7 +195,7 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
 /** Between the clone and the exec, for a user namespace: the part that takes the host's root. */
 function mapping(config: Config, facts: Facts, setting: Setting): Section {
   const acts = [
-    ...labelFirst(planMapping(config, facts, setting), "mapping"),
+    ...labelFirst(planMapping(config, facts, setting, planMove(config, CHILD_NETWORK, "mapping.fault")), "mapping"),
     mark("mapped", "started"),
     planMappingFault(),
   ];

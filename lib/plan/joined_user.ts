@@ -17,7 +17,7 @@
  * @module
  */
 import { quoteShell } from "../base/text.ts";
-import { type Act, type Arch, AT_FDCWD, flags, previous, result, step, text } from "../program/step.ts";
+import { type Act, AT_FDCWD, flags, previous, result, step, text } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
 import { CHILD } from "./monitor.ts";
 
@@ -28,7 +28,6 @@ export function joinedUser({ linux: { namespaces } }: Config): string | undefine
 
 /** How the container's first process is made. */
 export interface JoinOptions {
-  readonly arch: Arch;
   /** Of the user namespace. */
   readonly path: string;
   /** Beside those that every container has. */
@@ -36,7 +35,7 @@ export interface JoinOptions {
 }
 
 /** The launcher's acts: start the joiner, and reap it when the container's command runs, or has failed. */
-export function planJoiner({ arch: _, path, flags: asked }: JoinOptions): Act[] {
+export function planJoiner({ path, flags: asked }: JoinOptions): Act[] {
   const shared = asked.filter((name) => name === "CLONE_FILES");
   return [{
     what: "start a process that joins the user namespace",

@@ -24,7 +24,7 @@ import { PaddockError } from "../base/errors.ts";
 import { quoteShell } from "../base/text.ts";
 import type { Facts } from "../host/facts.ts";
 import { BUILT_IN } from "../program/layout.ts";
-import { type Act, type Arg, AT_FDCWD, flags, previous, type Region, step, text } from "../program/step.ts";
+import { type Act, type Arg, AT_FDCWD, flags, previous, type Region, type Step, step, text } from "../program/step.ts";
 import type { Config, IdMapping } from "../spec/config.ts";
 import { CHILD } from "./monitor.ts";
 import { planShiftedRootfs } from "./rootfs.ts";
@@ -74,8 +74,17 @@ export function planOwnMounts(): Act {
   };
 }
 
-/** After the clone: maps, layers, and the word to go on. Its section's fault ends the waiting child. */
-export function planMapping(config: Config, facts: Facts, setting: Setting): Act[] {
+/** In the launcher: the child's network namespace, once the child was found. */
+export const CHILD_NETWORK: readonly Step[] = [
+  step("openat", [{ load: "procDirectory" }, text("ns/net"), flags("O_RDONLY", "O_CLOEXEC")]),
+];
+
+/**
+ * After the clone: maps, layers, and the word to go on. Its section's fault ends the waiting child.
+ *
+ * @param others what else takes the host's root while the child waits
+ */
+export function planMapping(config: Config, facts: Facts, setting: Setting, others: readonly Act[] = []): Act[] {
   return [
     findProcess({ pid: { load: CHILD }, key: "child", directory: "procDirectory" }),
     writeMap("uid_map", config.linux.uidMappings ?? [], "procDirectory"),
@@ -90,6 +99,7 @@ export function planMapping(config: Config, facts: Facts, setting: Setting): Act
       ],
     },
     ...planShiftedRootfs(config, facts, setting),
+    ...others,
     {
       what: "let the container go on, and wait for its exec",
       why: "the kernel clears a word in memory when the child leaves it, by its exec or by its end",

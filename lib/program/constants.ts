@@ -150,6 +150,7 @@ const CONSTANTS: Readonly<Record<string, number | Readonly<Record<Arch, number>>
   // man 2 socket
   AF_INET: 0x2,
   SOCK_DGRAM: 0x2,
+  SOCK_RAW: 0x3,
   SOCK_CLOEXEC: 0x80000,
   // man 2 fcntl
   F_GETFD: 0x1,
