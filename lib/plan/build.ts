@@ -178,7 +178,7 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     // Before /proc/sys becomes read-only, and with the host's own /proc and /dev/null, which nobody inside can replace.
     ...planSysctls(config, facts),
     ...planProtectedPaths(config, facts),
-    ...planPivot(config),
+    ...planPivot(config, facts),
     ...planNames(config),
     ...planDirectory(config),
     ...planLimits(config, facts),
