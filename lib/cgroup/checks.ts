@@ -47,7 +47,9 @@ function checkMemory({ limit, swap, reservation, swappiness }: Memory): string[]
   return [
     ...faultIf(
       limited && limit < LEAST_MEMORY,
-      `a memory limit (--memory) of ${formatSize(limit ?? 0)} is too little to start anything; ` +
+      `a memory limit (--memory; linux.resources.memory.limit) of ${
+        formatSize(limit ?? 0)
+      } is too little to start anything; ` +
         `${formatSize(LEAST_MEMORY)} is the least`,
     ),
     ...faultIf(

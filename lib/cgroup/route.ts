@@ -49,13 +49,13 @@ const DEFAULT_V1 = ["devices", "memory", "freezer", "pids", "cpuacct"];
 /** What v2 hands down if it can: the same reasons; processor time, freezing and killing need no controller there. */
 const WISHED_V2 = ["memory", "pids"];
 
-/** What each topic is called by those who ask for it. */
+/** What each topic is called by those who ask for it: by flags, or by the fields of a `config.json`. */
 const NAMES: Readonly<Record<Topic, string>> = {
-  memory: "memory limits (--memory, --memory-reservation, --swap)",
-  cpu: "processor limits (--cpus, --cpu-shares)",
-  cpuset: "processor sets (--cpuset-cpus, --cpuset-mems)",
-  pids: "a limit of processes (--pids-limit)",
-  io: "disk limits (--blkio-weight, --device-read-bps, …)",
+  memory: "memory limits (--memory, --memory-reservation, --swap; linux.resources.memory)",
+  cpu: "processor limits (--cpus, --cpu-shares; linux.resources.cpu)",
+  cpuset: "processor sets (--cpuset-cpus, --cpuset-mems; linux.resources.cpu.cpus, linux.resources.cpu.mems)",
+  pids: "a limit of processes (--pids-limit; linux.resources.pids)",
+  io: "disk limits (--blkio-weight, --device-read-bps, …; linux.resources.blockIO)",
   hugetlb: "limits of huge pages (linux.resources.hugepageLimits)",
   net_cls: "a class of packets (linux.resources.network.classID)",
   net_prio: "priorities of packets (linux.resources.network.priorities)",
@@ -158,7 +158,7 @@ function withoutTrivialSwap(resources: Resources, facts: Facts, fault: (message:
   const noneWanted = swap === memory.limit && facts.swapTotal === 0;
   if (swap > 0 && !noneWanted) {
     fault(
-      "a limit of swap (--swap, --memory-swap): this kernel does not count swap by container; boot with swapaccount=1, " +
+      "a limit of swap (--swap, --memory-swap; linux.resources.memory.swap): this kernel does not count swap by container; boot with swapaccount=1, " +
         "turn swap off (swapoff -a), or leave the limit out",
     );
   }
@@ -178,7 +178,7 @@ function addUnified(joins: Map<string, DraftJoin>, resources: Resources, cgroup:
     if (cgroup.unified !== undefined && name === "cgroup") {
       draft(joins, { version: 2, mount: cgroup.unified.mount }).settings.push(setting);
     } else if (fact?.version === 2) addSettings(joins, fact, name, [setting]);
-    else faults.push(`'${key}' is a file of cgroup v2, and v2 does not serve '${name}' here`);
+    else faults.push(`linux.resources.unified: '${key}' is a file of cgroup v2, and v2 does not serve '${name}' here`);
   }
 }
 

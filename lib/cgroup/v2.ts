@@ -78,7 +78,7 @@ function buildMemory(memory: Memory, fault: Fault): Setting[] {
   }
   if (swappiness !== undefined) {
     fault(
-      "swappiness (--memory-swappiness): cgroup v2 has none per container; leave it out, or limit swap with --swap",
+      "swappiness (--memory-swappiness; linux.resources.memory.swappiness): cgroup v2 has none per container; leave it out, or limit swap with --swap",
     );
   }
   for (const [name, value] of Object.entries({ kernel, kernelTCP })) {
@@ -87,7 +87,9 @@ function buildMemory(memory: Memory, fault: Fault): Setting[] {
     }
   }
   if (disableOOMKiller) {
-    fault("--oom-kill-disable: cgroup v2 cannot turn the OOM killer off for a group; leave it out");
+    fault(
+      "--oom-kill-disable (linux.resources.memory.disableOOMKiller): cgroup v2 cannot turn the OOM killer off for a group; leave it out",
+    );
   }
   return settings;
 }

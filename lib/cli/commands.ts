@@ -171,6 +171,25 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./verbs/bundle.ts").then(({ list }) => ({ run: list })),
   },
   {
+    name: "spec",
+    summary: "write a config.json to begin with",
+    positionals: [],
+    options: [
+      { name: "bundle", short: "b", value: "DIR", path: true, help: "directory that it is written into (.)" },
+      { name: "to-stdout", help: "print it" },
+    ],
+    examples: [["paddock spec && paddock create web", "with a root filesystem in ./rootfs"]],
+    load: () => import("./verbs/spec.ts").then(({ spec }) => ({ run: spec })),
+  },
+  {
+    name: "features",
+    summary: "print what this build can do as an OCI runtime, as JSON",
+    positionals: [],
+    options: [],
+    examples: [["paddock features", "as the runtime specification has it"]],
+    load: () => import("./verbs/spec.ts").then(({ features }) => ({ run: features })),
+  },
+  {
     name: "pause",
     summary: "stop all processes of a created container",
     positionals: [{ name: "ID" }],

@@ -12,6 +12,7 @@ import { quoteShell } from "../base/text.ts";
 import type { Facts, MountFact } from "../host/facts.ts";
 import { type Act, type Arg, AT_FDCWD, type Field, flags, type Step, step, text } from "../program/step.ts";
 import type { Mount } from "../spec/config.ts";
+import { isBind, isShifted } from "../spec/validate_mounts.ts";
 import { type MountOptions, readMountOptions } from "./mount_options.ts";
 import { openTarget, TARGET_FD, TARGET_PATH, word } from "./targets.ts";
 
@@ -28,12 +29,12 @@ export interface BindContext {
 }
 
 /** Label of the step that opens the source of a bind mount with that key. */
-function treeOf(key: string): string {
+export function treeOf(key: string): string {
   return `${key}.tree`;
 }
 
 /** True where this kernel can hold a copy of mounts that is attached nowhere. */
-function holdsCopies({ has }: Facts): boolean {
+export function holdsCopies({ has }: Facts): boolean {
   return has.mount_setattr && has.open_tree;
 }
 
@@ -47,11 +48,13 @@ export function planBindSources(mounts: readonly Mount[], facts: Facts, keyOf: (
   if (!holdsCopies(facts)) return [];
   return mounts.flatMap((mount, index) => {
     const options = readMountOptions(mount.options ?? []);
-    return options.bind || mount.type === "bind" ? [openSource(mount, options, keyOf(index))] : [];
+    // Those with mapped owners the launcher has opened.
+    return isBind(mount.type, mount.options) && !isShifted(mount) ? [openSource(mount, options, keyOf(index))] : [];
   });
 }
 
-function openSource(mount: Mount, options: MountOptions, key: string): Act {
+/** One of them: a copy of its mounts, with the attributes asked for. */
+export function openSource(mount: Mount, options: MountOptions, key: string): Act {
   const clone = ["OPEN_TREE_CLONE", "OPEN_TREE_CLOEXEC", ...(options.recursiveBind ? ["AT_RECURSIVE"] : [])];
   const tree = treeOf(key);
   const setAttributes = [

@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { PaddockError } from "../base/errors.ts";
 import type { CgroupActs } from "../cgroup/acts.ts";
+import { placeCgroup } from "../cgroup/place.ts";
 import { planCgroup } from "../cgroup/plan.ts";
 import { viewMounts } from "../cgroup/view.ts";
 import type { Facts } from "../host/facts.ts";
@@ -39,8 +41,12 @@ import {
   planSysctls,
   unshareOptions,
 } from "./namespaces.ts";
+import { netDeviceRegions, OWN_NETWORK, planMove, planNetAddresses, planNetDevices } from "./net_devices.ts";
 import { PATH_REGIONS, planProtectedPaths } from "./paths.ts";
+import { planShiftedRelease, planShiftedSources, shiftedRegions } from "./idmap.ts";
 import { planInit } from "./init.ts";
+import { withIntelRdt } from "./intel_rdt.ts";
+import { joinedUser, planJoin, planJoiner } from "./joined_user.ts";
 import { planLabels } from "./labels.ts";
 import { planPolicies } from "./policies.ts";
 import { planDirectory, planDirectoryCheck, planEmptyInput, planExec, planSession, resetSignals } from "./process.ts";
@@ -50,6 +56,7 @@ import { withRunId } from "./run_id.ts";
 import type { Setting } from "./setting.ts";
 import {
   checkUserNamespace,
+  CHILD_NETWORK,
   planBecomeRoot,
   planMapping,
   planMappingFault,
@@ -64,18 +71,15 @@ import {
  * @throws PaddockError where this host cannot do what the Config asks for.
  */
 export function planContainer(config: Config, facts: Facts, setting: Setting): Plan {
-  const { cgroupsPath } = config.linux;
-  const cgroup = planCgroup({
-    // A bundle says where; a relative path is ours to place (config-linux.md, Cgroups Path).
-    name: setting.creation === undefined || cgroupsPath === undefined ? `paddock/${setting.id}` : cgroupsPath,
-    resources: config.linux.resources ?? {},
-    ...(setting.cgroupParent === undefined ? {} : { parent: setting.cgroupParent }),
-  }, facts);
+  const place = placeCgroup({ id: setting.id, cgroupsPath: config.linux.cgroupsPath, parent: setting.cgroupParent });
+  const limits = planCgroup({ ...place, resources: config.linux.resources ?? {} }, facts);
+  const cgroup = withIntelRdt(limits, config, facts, setting.id);
   const { cached } = setting;
   const sections: Section[] = [
     ...(cached === undefined ? [] : [planFreshness(cached)]),
     prepare(config, facts, setting, cgroup),
     container(config, facts, setting, cgroup),
+    ...joiner(config),
     ...(isNew(config, "user") ? [mapping(config, facts, setting)] : []),
     watch(config, facts, setting, cgroup),
     cleanUp(config, setting, cgroup),
@@ -94,6 +98,8 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
       ...(config.process.terminal ? TERMINAL_REGIONS : {}),
       ...(isNew(config, "user") ? USER_NAMESPACE_REGIONS : {}),
       ...(setting.creation === undefined ? {} : { ...CREATION_REGIONS, ...consoleSize(config) }),
+      ...shiftedRegions(config),
+      ...netDeviceRegions(config),
       ...cgroup.regions,
       ...(cached === undefined ? {} : freshnessRegions(cached)),
     },
@@ -129,19 +135,41 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
       ...(setting.creation === undefined ? [] : planReach(setting.creation)),
       ...(config.process.terminal && setting.creation === undefined ? [planTerminalSize()] : []),
       ...(inUserNamespace ? [planOwnMounts()] : []),
-      planClone({
-        arch: facts.arch,
-        // With a user namespace the child takes its mount namespace later, from the launcher's own.
-        flags: [
-          ...cloneFlags(config).filter((name) => !(inUserNamespace && name === "CLONE_NEWNS")),
-          ...(config.process.terminal ? ["CLONE_FILES"] : []),
-        ],
-        unshare: unshareOptions(config),
-        concurrent: inUserNamespace || setting.creation !== undefined,
-        next: inUserNamespace ? "mapping" : setting.creation === undefined ? "started" : "created",
-      }),
+      ...planShiftedSources(config, facts, mountKey),
+      ...planNetDevices(config),
+      ...start(config, facts, setting),
     ],
   };
+}
+
+/** The clone of the container's first process, by way of another where that has to join a user namespace first. */
+function start(config: Config, facts: Facts, { creation }: Setting): Act[] {
+  const path = joinedUser(config);
+  if (path !== undefined) {
+    if (creation === undefined) return planJoiner({ path, flags: newFlags(config) });
+    throw new PaddockError(`linux.namespaces: a container that joins the user namespace ${path} can only be run`);
+  }
+  const mapped = isNew(config, "user");
+  return [planClone({
+    arch: facts.arch,
+    // With a user namespace the child takes its mount namespace later, from the launcher's own.
+    flags: newFlags(config).filter((name) => !(mapped && name === "CLONE_NEWNS")),
+    unshare: unshareOptions(config),
+    concurrent: mapped || creation !== undefined,
+    next: mapped ? "mapping" : creation === undefined ? "started" : "created",
+  })];
+}
+
+function newFlags(config: Config): string[] {
+  return [...cloneFlags(config), ...(config.process.terminal ? ["CLONE_FILES"] : [])];
+}
+
+/** The process between launcher and container. What fails in it is told as what fails in the container. */
+function joiner(config: Config): Section[] {
+  const path = joinedUser(config);
+  if (path === undefined) return [];
+  const acts = planJoin({ path, flags: newFlags(config) });
+  return [{ side: "container", title: "the joiner", fault: "container.fault", acts }];
 }
 
 function container(config: Config, facts: Facts, setting: Setting, cgroup: CgroupActs): Section {
@@ -155,17 +183,19 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...planPolicies(config),
     // After the cgroup was entered, for it becomes the root of the cgroup namespace.
     ...planNamespaces(config),
+    ...(isNew(config, "user") ? [] : planMove(config, OWN_NETWORK, "container.fault")),
+    ...planNetAddresses(config),
     planPropagation(config, facts, setting),
     ...planBindSources(config.mounts, facts, mountKey),
     ...planRootfs(config, facts, setting),
-    ...(isNew(config, "user") ? [planBecomeRoot()] : []),
+    ...(isNew(config, "user") || joinedUser(config) !== undefined ? [planBecomeRoot()] : []),
     ...planMounts({ config, facts, setting, cgroupView: viewMounts(facts, cgroup) }),
     ...planOomScore(config),
     ...planLabels(config),
     // Before /proc/sys becomes read-only, and with the host's own /proc and /dev/null, which nobody inside can replace.
     ...planSysctls(config, facts),
     ...planProtectedPaths(config, facts),
-    ...planPivot(config),
+    ...planPivot(config, facts),
     ...planNames(config),
     ...planDirectory(config),
     ...planLimits(config, facts),
@@ -184,7 +214,7 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
 /** Between the clone and the exec, for a user namespace: the part that takes the host's root. */
 function mapping(config: Config, facts: Facts, setting: Setting): Section {
   const acts = [
-    ...labelFirst(planMapping(config, facts, setting), "mapping"),
+    ...labelFirst(planMapping(config, facts, setting, planMove(config, CHILD_NETWORK, "mapping.fault")), "mapping"),
     mark("mapped", setting.creation === undefined ? "started" : "created"),
     planMappingFault(),
   ];
@@ -203,7 +233,7 @@ function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupAct
     side: "launcher",
     title: "while the container lives",
     fault: "launcher.fault",
-    acts: [...planStarted(setting), ...loop],
+    acts: [...planStarted(setting), ...planShiftedRelease(config, mountKey), ...loop],
   };
 }
 

@@ -40,7 +40,10 @@ export function planDevices({ config, facts }: { readonly config: Config; readon
   return [
     ...(inUserNamespace ? standard.map((device) => bindDevice(device, facts)) : [standardNodes(standard, facts)]),
     links(facts),
-    ...asked.map((device) => inUserNamespace ? bindDevice(device, facts) : oneNode(device, facts)),
+    // A FIFO is no device of the host's: anybody may make one.
+    ...asked.map((device) =>
+      inUserNamespace && device.type !== "p" ? bindDevice(device, facts) : oneNode(device, facts)
+    ),
   ];
 }
 

@@ -9,10 +9,12 @@ import type { CgroupView } from "../cgroup/view.ts";
 import type { Facts } from "../host/facts.ts";
 import { type Act, flags, type Step, step, text } from "../program/step.ts";
 import type { Config, Mount } from "../spec/config.ts";
-import { planBind } from "./binds.ts";
+import { isBind } from "../spec/validate_mounts.ts";
+import { mountAttributes, mountOf, planBind } from "./binds.ts";
+import { isForBeneath, planCopyUp } from "./copy_up.ts";
 import { planDevices } from "./devices.ts";
 import { planFiles } from "./files.ts";
-import { readMountOptions } from "./mount_options.ts";
+import { type MountOptions, readMountOptions } from "./mount_options.ts";
 import { rootfsPath } from "./rootfs.ts";
 import type { Setting } from "./setting.ts";
 import { planPty } from "./terminal.ts";
@@ -59,7 +61,13 @@ function isDev(mount: Mount): boolean {
 
 function planMount(mount: Mount, key: string, context: MountContext): Act[] {
   const options = readMountOptions(mount.options ?? []);
-  if (options.bind || mount.type === "bind") return [planUserBind(mount, key, context)];
+  checkInProc(mount, context.facts);
+  if (options.flags.includes("MS_REMOUNT")) return [planRemount(mount, options, key, context.facts)];
+  if (isBind(mount.type, mount.options)) return [planUserBind(mount, key, context)];
+  if (options.copyUp && mount.type === "tmpfs") {
+    const words = (mount.options ?? []).filter(isForBeneath);
+    return planCopyUp(mount, context.facts, { key, tmpfs: planFilesystem({ ...mount, options: words }, key, context) });
+  }
   if (mount.type === "cgroup") return planCgroupMounts(mount, key, context);
   if (mount.type === "mqueue" && !context.facts.has.mqueue) return [];
   return [planFilesystem(mount, key, context)];
@@ -69,16 +77,26 @@ function planMount(mount: Mount, key: string, context: MountContext): Act[] {
 const COVERED_IN_PROC = ["cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo"]
   .concat(["kernel/ns_last_pid", "crypto/fips_enabled"].map((path) => `sys/${path}`));
 
+/** What lies in /proc must be the kernel's: one of an image's could tell anything, to the runtime as well (CVE-2019-16884). */
+function checkInProc({ destination, type, source = "", options }: Mount, facts: Facts): void {
+  const [first, ...inside] = splitPath(destination);
+  if (first !== "proc" || COVERED_IN_PROC.includes(inside.join("/"))) return;
+  const isProc = isBind(type, options) ? isProcItself(source, facts) : type === "proc";
+  if (inside.length === 0 && isProc) return;
+  // A mount that is there already is not covered.
+  if ((options ?? []).includes("remount")) return;
+  throw new PaddockError(`cannot mount ${source || type} on ${destination}: what lies in /proc must be the kernel's`, {
+    hint: "choose another place in the container",
+  });
+}
+
+/** True for the whole of a /proc of the host's. */
+function isProcItself(source: string, { mounts }: Facts): boolean {
+  const found = mountOf(source, mounts);
+  return found?.type === "proc" && found.target === source && found.root === "/";
+}
+
 function planUserBind(mount: Mount, key: string, { setting, facts }: MountContext): Act {
-  const parts = splitPath(mount.destination);
-  if (parts[0] === "proc" && !COVERED_IN_PROC.includes(parts.slice(1).join("/"))) {
-    throw new PaddockError(
-      `cannot mount ${mount.source} on ${mount.destination}: what lies in /proc must be the kernel's`,
-      {
-        hint: "choose another place in the container",
-      },
-    );
-  }
   return planBind(mount, {
     facts,
     key,
@@ -86,6 +104,21 @@ function planUserBind(mount: Mount, key: string, { setting, facts }: MountContex
     rootfs: rootfsPath(setting.rootfs),
     kind: setting.sources[mount.source ?? ""] ?? "directory",
   });
+}
+
+/** `remount`: other flags for what is mounted there; with `bind` for that mount alone, and not for its filesystem. */
+function planRemount(mount: Mount, options: MountOptions, key: string, facts: Facts): Act {
+  const words = (mount.options ?? []).join(",");
+  const kind = isBind(mount.type, mount.options) ? ["MS_BIND"] : [];
+  return {
+    what: `mount ${mount.destination} anew`,
+    why: "asked for: what is mounted there gets other options",
+    shell: [`mount -o ${words} "$ROOT"${mount.destination}`],
+    steps: [
+      ...openTarget(mount.destination, facts, { key, kind: "existing" }),
+      step("mount", [0, text(TARGET_PATH), 0, flags(...options.flags, ...kind), text(options.data)]),
+    ],
+  };
 }
 
 /** Reasons for the filesystems that every container has. */
@@ -105,16 +138,18 @@ const STRICT = ["proc", "sysfs", "cgroup", "cgroup2"];
 function planFilesystem(
   mount: Mount,
   key: string,
-  { facts, setting: { present } }: MountContext,
+  { config, facts, setting: { present } }: MountContext,
   kind: "directory" | "existing" = "directory",
 ): Act {
   const options = readMountOptions(mount.options ?? []);
   const type = mount.type ?? "none";
+  const data = withLabel(options.data, type, config.linux.mountLabel);
   const source = mount.source ?? type;
   const words = (mount.options ?? []).join(",");
   const steps: Step[] = [
     ...openTarget(mount.destination, facts, { key, kind, present, strict: STRICT.includes(type) }),
-    step("mount", [text(source), text(TARGET_PATH), text(type), flags(...options.flags), text(options.data)]),
+    step("mount", [text(source), text(TARGET_PATH), text(type), flags(...options.flags), text(data)]),
+    ...setBelow(mount, options, key, facts),
   ];
   if (options.propagation !== undefined) {
     const propagation = flags(options.propagation.type, ...(options.propagation.recursive ? ["MS_REC"] : []));
@@ -129,6 +164,34 @@ function planFilesystem(
     shell: [`mount -t ${type}${words === "" ? "" : ` -o ${words}`} ${quoteShell(source)} "$ROOT"${mount.destination}`],
     steps,
   };
+}
+
+/** `rro` and its like, of which `mount(2)` knows nothing. */
+function setBelow(mount: Mount, options: MountOptions, key: string, facts: Facts): Step[] {
+  const { recursiveAttributes, recursiveCleared } = options;
+  if (recursiveAttributes.length + recursiveCleared.length === 0) return [];
+  if (!facts.has.mount_setattr) {
+    throw new PaddockError(
+      `the options of the mount on ${mount.destination} need mount_setattr, which this kernel (${facts.release}) lacks`,
+      { hint: "use a kernel from 5.12, or the options without the r before them" },
+    );
+  }
+  return [
+    ...openTarget(mount.destination, facts, { key: `${key}.r`, kind: "existing" }),
+    step("mount_setattr", [
+      TARGET_FD,
+      text(""),
+      flags("AT_EMPTY_PATH", "AT_RECURSIVE"),
+      mountAttributes(recursiveAttributes, recursiveCleared),
+      32,
+    ]),
+  ];
+}
+
+/** `linux.mountLabel` for filesystems that take a SELinux context; those of the kernel's own have their own. */
+function withLabel(data: string, type: string, label = ""): string {
+  if (label === "" || [...STRICT, "mqueue"].includes(type)) return data;
+  return [...(data === "" ? [] : [data]), `context="${label}"`].join(",");
 }
 
 /** `/sys/fs/cgroup` as this host has it: one filesystem with v2; with v1 and hybrid a directory of them. */

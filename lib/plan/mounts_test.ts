@@ -1,9 +1,11 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { PaddockError } from "../base/errors.ts";
 import { planCgroup } from "../cgroup/plan.ts";
 import { viewMounts } from "../cgroup/view.ts";
 import { exampleCgroupHybrid, exampleCgroupV1, exampleFacts, type FactsOverrides } from "../host/facts_example.ts";
 import type { Act } from "../program/step.ts";
 import type { Mount, Resources } from "../spec/config.ts";
+import { DEFAULT_MOUNTS } from "../spec/defaults.ts";
 import { exampleConfig, exampleSetting, writeSteps } from "./config_example.ts";
 import { planMounts } from "./mounts.ts";
 
@@ -125,4 +127,53 @@ Deno.test("planMounts shows each hierarchy of v1 in a directory, links to the jo
 Deno.test("planMounts shows the unified hierarchy beside those of v1", () => {
   const acts = plan([CGROUP], { cgroup: exampleCgroupHybrid() }, { resources: { pids: { limit: 9 } } });
   assert(whats(acts).includes("mount cgroup2 on /sys/fs/cgroup/unified"), whats(acts).join("\n"));
+});
+
+Deno.test("planMounts sets recursive options of a filesystem by mount_setattr, and says where there is none", () => {
+  const mount: Mount = { destination: "/x", type: "tmpfs", source: "tmpfs", options: ["rro", "rnosuid", "rexec"] };
+  const [act] = plan([mount]);
+  const lines = writeSteps([act!]);
+  assertEquals(lines.at(-1), 'mount_setattr(100, "", AT_EMPTY_PATH|AT_RECURSIVE, {32 bytes}, 32)');
+  assertThrows(() => plan([mount], { has: { mount_setattr: false } }), PaddockError, "lacks");
+});
+
+Deno.test("planMounts changes what is mounted where it is asked to remount", () => {
+  const [act] = plan([{ destination: "/x", type: "tmpfs", options: ["remount", "ro", "size=5m"] }]);
+  assertEquals(mountCalls([act!]), ['mount(0, "/proc/self/fd/100", 0, MS_REMOUNT|MS_RDONLY, "size=5m")']);
+  const [bind] = plan([{ destination: "/x", source: "/y", options: ["bind", "remount", "ro"] }]);
+  assertEquals(mountCalls([bind!]), ['mount(0, "/proc/self/fd/100", 0, MS_REMOUNT|MS_RDONLY|MS_BIND, "")']);
+});
+
+Deno.test("planMounts lays an overlay in a tmpfs over what lies beneath for tmpcopyup", () => {
+  const mount: Mount = { destination: "/etc", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup", "ro", "size=1m"] };
+  const acts = plan([mount]).slice(0, 3);
+  assertEquals(mountCalls(acts), [
+    'mount("tmpfs", "/proc/self/fd/100", "tmpfs", 0, "size=1m")',
+    'mount("overlay", "/proc/self/fd/100", "overlay", MS_RDONLY, ' +
+    '"lowerdir=/proc/self/fd/101,upperdir=/proc/self/fd/100/upper,workdir=/proc/self/fd/100/work")',
+  ]);
+  assertThrows(() => plan([mount], { has: { overlay: false } }), PaddockError, "tmpcopyup");
+});
+
+Deno.test("planMounts gives a SELinux context to filesystems that take one", () => {
+  const facts = exampleFacts();
+  const config = exampleConfig({ mounts: [...DEFAULT_MOUNTS], linux: { mountLabel: "u:r:t:s0:c1,c2" } });
+  const cgroup = planCgroup({ name: "paddock/web", resources: {} }, facts);
+  const acts = planMounts({ config, facts, setting: exampleSetting(), cgroupView: viewMounts(facts, cgroup) });
+  const labelled = acts.filter((act) => writeSteps([act]).some((line) => line.includes("context="))).map(({ what }) =>
+    what
+  );
+  assertEquals(labelled, ["mount tmpfs on /dev", "mount devpts on /dev/pts", "mount tmpfs on /dev/shm"]);
+});
+
+Deno.test("planMounts takes the host's whole /proc for /proc, and no other mount in it", () => {
+  const whole = plan([{ destination: "/proc", source: "/proc", options: ["rbind"] }]);
+  assertEquals(whole[0]?.what, "mount /proc on /proc");
+  for (
+    const mount of [
+      { destination: "/proc", source: "/proc/1", options: ["bind"] },
+      { destination: "/proc", type: "tmpfs", source: "tmpfs" },
+      { destination: "/proc/sys", type: "tmpfs", source: "tmpfs" },
+    ]
+  ) assertThrows(() => plan([mount]), PaddockError, "must be the kernel's");
 });

@@ -45,7 +45,8 @@ export function unshareOptions(config: Config): string {
 
 /** What the launcher does before the clone, for namespaces that only a child's exec enters, or that exist already. */
 export function planBeforeClone(config: Config, facts: Facts): Act[] {
-  const joins = planJoins(config, (type) => type === "pid");
+  // The time namespace, too: a child that shares the launcher's memory may not enter one by itself.
+  const joins = planJoins(config, (type) => type === "pid" || type === "time");
   return [...planTime(config, facts), ...(joins.length === 0 ? [] : [rememberPid()]), ...joins];
 }
 
@@ -100,18 +101,21 @@ function planTime(config: Config, facts: Facts): Act[] {
 /** What the child does first of all in its namespaces: those that are joined, the loopback device, the cgroup namespace. */
 export function planNamespaces(config: Config): Act[] {
   return [
-    ...planJoins(config, (type) => type !== "pid"),
+    // The user namespace was joined before: see joined_user.ts.
+    ...planJoins(config, (type) => !["pid", "time", "user"].includes(type)),
     ...(isNew(config, "cgroup") ? [cgroupNamespace()] : []),
     ...(isNew(config, "network") ? [loopback()] : []),
   ];
 }
 
 function planJoins(config: Config, wanted: (type: NamespaceType) => boolean): Act[] {
-  const joined = config.linux.namespaces.filter(({ type, path }) => path !== undefined && wanted(type));
-  // The user namespace first: it decides what may be joined after it. The mount namespace last: paths change with it.
-  const order = (type: NamespaceType) => type === "user" ? 0 : type === "mount" ? 2 : 1;
-  return [...joined].sort((a, b) => order(a.type) - order(b.type)).map(({ type, path = "" }) => ({
-    what: `join the ${type} namespace ${path}`,
+  const indexed = config.linux.namespaces.map((namespace, index) => ({ ...namespace, index }));
+  const joined = indexed.filter(({ type, path }) => path !== undefined && wanted(type));
+  // The mount namespace last: paths change with it.
+  return joined.sort((a, b) => Number(a.type === "mount") - Number(b.type === "mount")).map((
+    { type, path = "", index },
+  ) => ({
+    what: `join the ${type} namespace ${path} (linux.namespaces[${index}].path)`,
     why: "asked for: this namespace is shared with other processes",
     shell: [`nsenter ${FLAGS[type][1].split(" ")[0]}=${quoteShell(path)}`],
     steps: [

@@ -37,7 +37,7 @@ Deno.test("cloneFlags asks for what is new; cgroup and time are made otherwise, 
   assertEquals(isNew(joined, "mount"), true);
 });
 
-Deno.test("planNamespaces joins the user namespace first and the mount namespace last", () => {
+Deno.test("planNamespaces joins the mount namespace last, and leaves the user namespace to who starts the child", () => {
   const acts = planNamespaces(config([
     { type: "mount", path: "/m" },
     { type: "network", path: "/n" },
@@ -45,21 +45,24 @@ Deno.test("planNamespaces joins the user namespace first and the mount namespace
     { type: "pid", path: "/p" },
   ]));
   assertEquals(acts.map(({ what }) => what), [
-    "join the user namespace /u",
-    "join the network namespace /n",
-    "join the mount namespace /m",
+    "join the network namespace /n (linux.namespaces[1].path)",
+    "join the mount namespace /m (linux.namespaces[0].path)",
   ]);
-  assertEquals(writeSteps([acts[1]!]), [
+  assertEquals(writeSteps([acts[0]!]), [
     'openat(-100, "/n", O_RDONLY|O_CLOEXEC)',
     "setns(<1 back>, CLONE_NEWNET)",
     "close(<2 back>)",
   ]);
 });
 
-Deno.test("planBeforeClone joins a pid namespace, which only children enter", () => {
-  const acts = planBeforeClone(config([{ type: "pid", path: "/p" }]), facts);
-  assertEquals(acts.map(({ what }) => what), ["join the pid namespace /p"]);
+Deno.test("planBeforeClone joins pid and time namespaces, which only children enter", () => {
+  const acts = planBeforeClone(config([{ type: "pid", path: "/p" }, { type: "time", path: "/t" }]), facts);
+  assertEquals(acts.map(({ what }) => what), [
+    "join the pid namespace /p (linux.namespaces[0].path)",
+    "join the time namespace /t (linux.namespaces[1].path)",
+  ]);
   assert(writeSteps(acts).includes("setns(<1 back>, CLONE_NEWPID)"));
+  assert(writeSteps(acts).includes("setns(<1 back>, 128)"));
 });
 
 Deno.test("planBeforeClone makes a time namespace and writes its offsets, where the kernel can", () => {

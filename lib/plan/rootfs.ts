@@ -10,7 +10,7 @@ import { quoteShell } from "../base/text.ts";
 import type { Facts } from "../host/facts.ts";
 import { type Act, AT_FDCWD, flags, previous, result, type Step, step, text } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
-import { mountOf } from "./binds.ts";
+import { mountAttributes, mountOf } from "./binds.ts";
 import { isNew } from "./namespaces.ts";
 import type { OverlayRootfs, RootfsSource, Setting } from "./setting.ts";
 import { shiftMount } from "./shift.ts";
@@ -129,7 +129,9 @@ export function planRootfs(config: Config, facts: Facts, setting: Setting): Act[
  */
 export function planShiftedRootfs(config: Config, facts: Facts, setting: Setting): Act[] {
   const { rootfs } = setting;
-  if (rootfs.kind === "directory") return [shiftMount(rootfs.path, rootfs.path, "shift")];
+  if (rootfs.kind === "directory") {
+    return rootfs.owned ? [] : [shiftMount(rootfs.path, rootfs.path, "shift")];
+  }
   const copies = layerCopies(rootfs);
   const lower = copies.slice(0, rootfs.lower.length).map(({ copy }) => copy);
   const below = copies.slice(rootfs.lower.length);
@@ -270,7 +272,7 @@ function belowAct(
 }
 
 /** Enters the rootfs, and takes the host's away. */
-export function planPivot(config: Config): Act[] {
+export function planPivot(config: Config, facts: Facts): Act[] {
   const acts: Act[] = [{
     what: "pivot into the rootfs",
     why: "unlike chroot there is no way back: the host's root is unmounted from this namespace",
@@ -288,14 +290,20 @@ export function planPivot(config: Config): Act[] {
       step("close", [result("oldRoot")]),
     ],
   }];
-  if (config.root.readonly) acts.push(readOnlyRoot());
+  if (config.root.readonly) acts.push(readOnlyRoot(facts));
   const propagation = config.linux.rootfsPropagation;
-  if (propagation !== undefined) acts.push(setPropagation(propagation));
+  if (propagation) acts.push(setPropagation(propagation));
   return acts;
 }
 
-function readOnlyRoot(): Act {
-  const steps: Step[] = [step("mount", [0, text("/"), 0, flags("MS_REMOUNT", "MS_BIND", "MS_RDONLY"), 0])];
+/**
+ * One flag and no other: a remount would take those away that it does not name, which the root of a user namespace may
+ * not.
+ */
+function readOnlyRoot({ has }: Facts): Act {
+  const steps = has.mount_setattr
+    ? [step("mount_setattr", [AT_FDCWD, text("/"), 0, mountAttributes(["MOUNT_ATTR_RDONLY"], []), 32])]
+    : [step("mount", [0, text("/"), 0, flags("MS_REMOUNT", "MS_BIND", "MS_RDONLY"), 0])];
   return {
     what: "make the root read-only",
     why: "asked for: nothing in the image can be changed, volumes and tmpfs can",

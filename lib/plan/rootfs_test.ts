@@ -135,7 +135,7 @@ Deno.test("planRemoval removes nothing of what is kept, and nothing of the user'
 });
 
 Deno.test("planPivot leaves no way back to the host's root", () => {
-  assertEquals(writeSteps(planPivot(exampleConfig())), [
+  assertEquals(writeSteps(planPivot(exampleConfig(), exampleFacts())), [
     'openat(-100, "/", O_PATH|O_DIRECTORY|O_CLOEXEC)',
     "fchdir(<root>)",
     'pivot_root(".", ".")',
@@ -148,12 +148,13 @@ Deno.test("planPivot leaves no way back to the host's root", () => {
 });
 
 Deno.test("planPivot makes the root read-only and sets its propagation after all mounts are made", () => {
-  const acts = planPivot(exampleConfig({
-    root: { path: "/r", readonly: true },
-    linux: { rootfsPropagation: "rslave" },
-  }));
-  assertEquals(writeSteps(acts.slice(1)), [
-    'mount(0, "/", 0, MS_REMOUNT|MS_BIND|MS_RDONLY, 0)',
+  const config = exampleConfig({ root: { path: "/r", readonly: true }, linux: { rootfsPropagation: "rslave" } });
+  assertEquals(writeSteps(planPivot(config, exampleFacts()).slice(1)), [
+    'mount_setattr(-100, "/", 0, {32 bytes}, 32)',
     'mount(0, "/", 0, MS_SLAVE|MS_REC, 0)',
   ]);
+  assertEquals(writeSteps(planPivot(config, exampleFacts({ has: { mount_setattr: false } })).slice(1, 2)), [
+    'mount(0, "/", 0, MS_REMOUNT|MS_BIND|MS_RDONLY, 0)',
+  ]);
+  assertEquals(planPivot(exampleConfig({ linux: { rootfsPropagation: "" } }), exampleFacts()).length, 1);
 });

@@ -47,7 +47,12 @@ export interface Setting {
 /** Where the root filesystem comes from. */
 export type RootfsSource =
   /** A directory as it is: what the container writes is written there. */
-  | { readonly kind: "directory"; readonly path: string }
+  | {
+    readonly kind: "directory";
+    readonly path: string;
+    /** True where files belong to the ids of the container's user namespace already, as those of an OCI bundle do. */
+    readonly owned?: boolean;
+  }
   | OverlayRootfs;
 
 /** Directories that stay as they are, with a throw-away one over them. */

@@ -24,7 +24,7 @@ import { PaddockError } from "../base/errors.ts";
 import { quoteShell } from "../base/text.ts";
 import type { Facts } from "../host/facts.ts";
 import { BUILT_IN } from "../program/layout.ts";
-import { type Act, AT_FDCWD, flags, previous, type Region, type Step, step, text } from "../program/step.ts";
+import { type Act, type Arg, AT_FDCWD, flags, previous, type Region, type Step, step, text } from "../program/step.ts";
 import type { Config, IdMapping } from "../spec/config.ts";
 import { CHILD } from "./monitor.ts";
 import { planShiftedRootfs } from "./rootfs.ts";
@@ -74,12 +74,21 @@ export function planOwnMounts(): Act {
   };
 }
 
-/** After the clone: maps, layers, and the word to go on. Its section's fault ends the waiting child. */
-export function planMapping(config: Config, facts: Facts, setting: Setting): Act[] {
+/** In the launcher: the child's network namespace, once the child was found. */
+export const CHILD_NETWORK: readonly Step[] = [
+  step("openat", [{ load: "procDirectory" }, text("ns/net"), flags("O_RDONLY", "O_CLOEXEC")]),
+];
+
+/**
+ * After the clone: maps, layers, and the word to go on. Its section's fault ends the waiting child.
+ *
+ * @param others what else takes the host's root while the child waits
+ */
+export function planMapping(config: Config, facts: Facts, setting: Setting, others: readonly Act[] = []): Act[] {
   return [
-    findChild(),
-    writeMap("uid_map", config.linux.uidMappings ?? []),
-    writeMap("gid_map", config.linux.gidMappings ?? []),
+    findProcess({ pid: { load: CHILD }, key: "child", directory: "procDirectory" }),
+    writeMap("uid_map", config.linux.uidMappings ?? [], "procDirectory"),
+    writeMap("gid_map", config.linux.gidMappings ?? [], "procDirectory"),
     {
       what: "open the container's user namespace",
       why: "mounts are told by it how owners are shifted",
@@ -90,6 +99,7 @@ export function planMapping(config: Config, facts: Facts, setting: Setting): Act
       ],
     },
     ...planShiftedRootfs(config, facts, setting),
+    ...others,
     {
       what: "let the container go on, and wait for its exec",
       why: "the kernel clears a word in memory when the child leaves it, by its exec or by its end",
@@ -110,31 +120,39 @@ function waitForExec(): Step[] {
   ];
 }
 
+/** A process whose `/proc/PID` is wanted. */
+export interface ProcessSearch {
+  readonly pid: Arg;
+  /** Unique in the plan: stands in labels. */
+  readonly key: string;
+  /** The region that gets a descriptor of the directory. */
+  readonly directory: string;
+}
+
 /**
- * `/proc/PID` of the child. A number in a path must not begin with a zero, so there is a text for each length, and the
+ * `/proc/PID` of a process. A number in a path must not begin with a zero, so there is a text for each length, and the
  * one that fits the number is filled in.
  */
-function findChild(): Act {
+export function findProcess({ pid, key, directory }: ProcessSearch): Act {
   const lengths = [1, 2, 3, 4, 5, 6, 7];
   const path = (length: number) => `/proc/${"0".repeat(length)}`;
   return {
-    what: "find the container's first process in /proc",
+    what: `find the ${key === "child" ? "container's first" : "helper's"} process in /proc`,
     why: "its id maps are written there",
-    shell: ["CHILD=$!"],
+    shell: [key === "child" ? "CHILD=$!" : "HELPER=$!"],
     steps: [
-      ...lengths.map((length) => step("@sub", [{ load: CHILD }, 10 ** length], { onNegative: `child.${length}` })),
+      ...lengths.map((length) => step("@sub", [pid, 10 ** length], { onNegative: `${key}.${length}` })),
       ...lengths.flatMap((length) => [
-        step("@digits", [{ load: CHILD }, { text: path(length), offset: "/proc/".length }, length], {
-          label: `child.${length}`,
-        }),
+        step("@digits", [pid, { text: path(length), offset: "/proc/".length }, length], { label: `${key}.${length}` }),
         step("openat", [AT_FDCWD, text(path(length)), flags("O_PATH", "O_DIRECTORY", "O_CLOEXEC")]),
-        step("@store", [{ region: "procDirectory" }, previous()], { onZero: "end", onPositive: "end" }),
+        step("@store", [{ region: directory }, previous()], { onZero: "end", onPositive: "end" }),
       ]),
     ],
   };
 }
 
-function writeMap(file: "uid_map" | "gid_map", mappings: readonly IdMapping[]): Act {
+/** One of the two maps, written from outside; `directory` is the region with the descriptor of `/proc/PID`. */
+export function writeMap(file: "uid_map" | "gid_map", mappings: readonly IdMapping[], directory: string): Act {
   const lines = mappings.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
   return {
     what: `write ${file}`,
@@ -143,7 +161,7 @@ function writeMap(file: "uid_map" | "gid_map", mappings: readonly IdMapping[]): 
     ).join("; "),
     shell: [`printf ${quoteShell(lines.replaceAll("\n", "\\n"))} > /proc/$CHILD/${file}`],
     steps: [
-      step("openat", [{ load: "procDirectory" }, text(file), flags("O_WRONLY", "O_CLOEXEC")]),
+      step("openat", [{ load: directory }, text(file), flags("O_WRONLY", "O_CLOEXEC")]),
       step("write", [previous(), text(lines), new TextEncoder().encode(lines).length]),
       step("close", [previous(2)]),
     ],

@@ -153,6 +153,7 @@ const CONSTANTS: Readonly<Record<string, number | Readonly<Record<Arch, number>>
   SOCK_STREAM: 0x1,
   SOL_SOCKET: 0x1,
   SOCK_DGRAM: 0x2,
+  SOCK_RAW: 0x3,
   SOCK_CLOEXEC: 0x80000,
   // man 2 fcntl
   F_GETFD: 0x1,

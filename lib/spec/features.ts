@@ -9,7 +9,6 @@ import { OCI_VERSION } from "./defaults.ts";
 import { MEMORY_FLAGS, MEMORY_MODES } from "./kernel_names.ts";
 import { listMountWords } from "./mount_words.ts";
 import { NAMESPACE_TYPES } from "./parse.ts";
-import { HOOK_NAMES } from "./validate_hooks.ts";
 
 /** `linux.seccomp` of the document. */
 export interface SeccompFeatures {
@@ -26,6 +25,8 @@ export interface Build {
   /** paddock's own version. */
   readonly version: string;
   readonly seccomp: SeccompFeatures;
+  /** Hooks that are called, in their order. */
+  readonly hooks: readonly string[];
 }
 
 /** The document, as it is printed. It is about the program and not about the host. */
@@ -55,11 +56,11 @@ export interface LinuxFeatures {
 }
 
 /** The document for a build. */
-export function describeFeatures({ version, seccomp }: Build): Features {
+export function describeFeatures({ version, seccomp, hooks }: Build): Features {
   return {
     ociVersionMin: "1.0.0",
     ociVersionMax: OCI_VERSION,
-    hooks: HOOK_NAMES,
+    hooks,
     mountOptions: listMountWords(),
     linux: {
       namespaces: [...NAMESPACE_TYPES].sort(),

@@ -3,7 +3,7 @@ import { describeFeatures } from "./features.ts";
 import { OCI_VERSION } from "./defaults.ts";
 import { parseConfig } from "./parse.ts";
 
-const FEATURES = describeFeatures({ version: "1.2.3", seccomp: { enabled: true } });
+const FEATURES = describeFeatures({ version: "1.2.3", hooks: [], seccomp: { enabled: true } });
 
 Deno.test("describeFeatures tells the versions that validation takes, and this one", () => {
   assertEquals([FEATURES.ociVersionMin, FEATURES.ociVersionMax], ["1.0.0", OCI_VERSION]);

@@ -17,7 +17,8 @@ export function findSysctlProblem({ namespaces }: Pick<Linux, "namespaces">, key
     return "it is no setting's name";
   }
   const name = parts.join(".");
-  if (name === "kernel.hostname" || name === "kernel.domainname") return "the host name has a field of its own";
+  if (name === "kernel.hostname") return "the host name has a field of its own";
+  if (name === "kernel.domainname") return has("uts") ? undefined : "it would change the host's name";
   if (name.startsWith("net.")) {
     return has("network") ? undefined : "it would change the host's network";
   }

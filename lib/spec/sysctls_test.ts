@@ -33,3 +33,10 @@ Deno.test("findSysctlProblem lets nothing lead out of the namespace's settings",
     assertEquals(findSysctlProblem({ namespaces }, key), undefined, key);
   }
 });
+
+Deno.test("findSysctlProblem takes the domain name where the container has names of its own, and the host name never", () => {
+  const own = { namespaces: [{ type: "uts" as const }] };
+  assertEquals(findSysctlProblem(own, "kernel.domainname"), undefined);
+  assertEquals(findSysctlProblem({ namespaces: [] }, "kernel.domainname"), "it would change the host's name");
+  assertEquals(findSysctlProblem(own, "kernel.hostname"), "the host name has a field of its own");
+});

@@ -49,7 +49,7 @@ function checkShiftedMounts(config: Config): Finding[] {
 }
 
 /** True where a mount's owners are mapped, by maps of its own or by the words `idmap` and `ridmap`. */
-function isShifted({ options = [], uidMappings, gidMappings }: Mount): boolean {
+export function isShifted({ options = [], uidMappings, gidMappings }: Mount): boolean {
   return uidMappings !== undefined || gidMappings !== undefined || options.includes("idmap") ||
     options.includes("ridmap");
 }

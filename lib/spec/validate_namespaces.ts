@@ -50,6 +50,10 @@ function checkNamespaces(config: Config): Finding[] {
     ...(Object.keys(timeOffsets).length > 0 && !types.includes("time")
       ? [finding("linux.timeOffsets", "clocks are moved in a time namespace only, and there is none")]
       : []),
+    ...(Object.keys(timeOffsets).length > 0 &&
+        namespaces.some(({ type, path }) => type === "time" && path !== undefined)
+      ? [finding("linux.timeOffsets", "a time namespace that is joined has its offsets already")]
+      : []),
     ...(types.includes("user") && !joinsUser && (uidMappings.length === 0 || gidMappings.length === 0)
       ? [finding("linux.uidMappings", "a user namespace needs maps of both user and group ids")]
       : []),

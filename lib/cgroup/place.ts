@@ -1,0 +1,70 @@
+/**
+ * Where a container's cgroups are: `linux.cgroupsPath` (runtime-spec config-linux.md, Cgroups Path).
+ *
+ * @module
+ */
+import { PaddockError } from "../base/errors.ts";
+import type { CgroupRequest } from "./acts.ts";
+
+/** What of a container decides about the place. */
+export interface PlaceOptions {
+  readonly id: string;
+  readonly cgroupsPath?: string | undefined;
+  /** Where the path says nothing. */
+  readonly parent?: string | undefined;
+}
+
+/**
+ * An absolute path is below each hierarchy's mount point; a relative one is below `paddock` there; none is `paddock/ID`.
+ *
+ * @throws PaddockError for the form of the systemd driver, which this is not.
+ */
+export function placeCgroup({ id, cgroupsPath = "", parent }: PlaceOptions): Pick<CgroupRequest, "name" | "parent"> {
+  const own = `paddock/${id}`;
+  if (cgroupsPath === "") return { name: own, ...(parent === undefined ? {} : { parent }) };
+  if (isSystemdPath(cgroupsPath)) {
+    throw new PaddockError(
+      `linux.cgroupsPath: '${cgroupsPath}' is of the form slice:prefix:name, for the systemd driver`,
+      {
+        hint: "give a path such as /batch/web, or tell the caller to use the cgroupfs driver",
+      },
+    );
+  }
+  if (!cgroupsPath.startsWith("/")) return { name: cgroupsPath, parent: "/paddock" };
+  if (cgroupsPath.endsWith(`/${own}`)) return { name: own, parent: cgroupsPath.slice(0, -own.length - 1) || "/" };
+  const slash = cgroupsPath.replace(/\/+$/, "").lastIndexOf("/");
+  return { name: cgroupsPath.slice(slash + 1), parent: cgroupsPath.slice(0, slash) || "/" };
+}
+
+/** A cgroup by the names that systemd gives it. */
+export interface SystemdPath {
+  /** "" is the default: `system.slice`, or `user.slice` of a user. */
+  readonly slice: string;
+  readonly prefix: string;
+  readonly name: string;
+}
+
+/**
+ * Reads `slice:prefix:name`.
+ *
+ * @throws PaddockError where it has another form
+ */
+export function parseSystemdPath(cgroupsPath: string): SystemdPath {
+  const parts = cgroupsPath.split(":");
+  const [slice = "", prefix = "", name = ""] = parts;
+  if (parts.length !== 3 || name === "" || cgroupsPath.includes("/") || (slice !== "" && !slice.endsWith(".slice"))) {
+    throw new PaddockError(
+      `expected cgroupsPath to be of format "slice:prefix:name" for systemd cgroups, got "${cgroupsPath}" instead`,
+    );
+  }
+  return { slice, prefix, name };
+}
+
+function isSystemdPath(cgroupsPath: string): boolean {
+  try {
+    parseSystemdPath(cgroupsPath);
+    return true;
+  } catch {
+    return false;
+  }
+}

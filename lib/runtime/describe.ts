@@ -1,0 +1,31 @@
+/**
+ * What an OCI runtime says of bundles and of itself: `spec` and `features`.
+ *
+ * @module
+ */
+import { PaddockError } from "../base/errors.ts";
+import { exampleConfigFile } from "../spec/example_config.ts";
+import { describeFeatures } from "../spec/features.ts";
+
+/** A `config.json` to begin with. */
+export function formatExampleConfig(): string {
+  return `${JSON.stringify(exampleConfigFile(), null, 2)}\n`;
+}
+
+/** Writes it into a bundle. @throws PaddockError where there is one already, or the directory takes none. */
+export function writeExampleConfig(bundle: string): void {
+  const path = `${bundle}/config.json`;
+  try {
+    Deno.writeTextFileSync(path, formatExampleConfig(), { createNew: true, mode: 0o644 });
+  } catch (cause) {
+    throw new PaddockError(`cannot write ${path}: ${(cause as Error).message}`, {
+      hint: "remove the one that is there, or choose another directory with --bundle",
+      cause,
+    });
+  }
+}
+
+/** The features document (features.md): about this build, not about the host. */
+export function formatFeatures(version: string): string {
+  return `${JSON.stringify(describeFeatures({ version, seccomp: { enabled: false }, hooks: [] }), null, 2)}\n`;
+}
