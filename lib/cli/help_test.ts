@@ -118,7 +118,7 @@ Deno.test("completion scripts hold every verb and flag", () => {
       assertStringIncludes(script, shell === "fish" ? `-l ${option.name} ` : `--${option.name}`, shell);
     }
     assert(!script.includes("finish"), shell);
-    assert(!script.includes("detach"), shell);
+    assert(!script.includes("cgroup-manager"), shell);
   }
   assertStringIncludes(COMPLETIONS["bash"]?.() ?? "", "--network) COMPREPLY=($(compgen -W 'none host' -- \"$word\"))");
   assertStringIncludes(COMPLETIONS["fish"]?.() ?? "", "-l network -x -a 'none host'");

@@ -28,29 +28,17 @@ export const GLOBAL_OPTIONS: readonly Option[] = [
     group: "Global options",
     help: "images and kept containers (/var/lib/paddock)",
   },
-  { name: "log", value: "FILE", path: true, group: "Global options", help: "write errors there as well" },
-  {
-    name: "log-format",
-    value: "FORMAT",
-    choices: ["text", "json"],
-    group: "Global options",
-    help: "of that file (text)",
-  },
-  {
-    name: "systemd-cgroup",
-    group: "Global options",
-    help: "let systemd make the cgroups; only where it is turned off there is a driver",
-  },
-  { name: "rootless", value: "BOOL", group: "Global options", help: "taken for runc's sake: root is needed" },
-  {
-    name: "cgroup-manager",
-    value: "NAME",
-    choices: ["cgroupfs", "systemd", "disabled"],
-    group: "Global options",
-    help: "taken for crun's sake: cgroupfs",
-  },
   { name: "debug", group: "Global options", help: "show where in paddock an error arose" },
   { name: "help", short: "h", group: "Global options", help: "show this help" },
+];
+
+/** What engines say to every OCI runtime; not shown to people. */
+const ENGINE_OPTIONS: readonly Option[] = [
+  { name: "log", value: "FILE", help: "write errors there as well" },
+  { name: "log-format", value: "FORMAT", choices: ["text", "json"], help: "of that file (text)" },
+  { name: "systemd-cgroup", help: "let systemd make the cgroups" },
+  { name: "rootless", value: "BOOL", help: "taken for runc's sake: root is needed" },
+  { name: "cgroup-manager", value: "NAME", help: "cgroupfs, systemd or disabled" },
 ];
 
 /**
@@ -175,7 +163,7 @@ class State {
   }
 
   #find(wanted: (option: Option) => boolean): Option | undefined {
-    const option = this.command.options.find(wanted) ?? GLOBAL_OPTIONS.find(wanted);
+    const option = this.command.options.find(wanted) ?? [...GLOBAL_OPTIONS, ...ENGINE_OPTIONS].find(wanted);
     if (option?.refused !== undefined) {
       throw new UsageError(`${this.command.name} has no --${option.name}`, { hint: option.refused });
     }
