@@ -50,6 +50,16 @@ function checkNamespaces(config: Config): Finding[] {
     ...(Object.keys(timeOffsets).length > 0 && !types.includes("time")
       ? [finding("linux.timeOffsets", "clocks are moved in a time namespace only, and there is none")]
       : []),
+    ...namespaces.flatMap(({ type, path }, index) =>
+      type === "mount" && path !== undefined
+        ? [
+          finding(
+            `linux.namespaces[${index}].path`,
+            "a mount namespace is never joined: its mounts would change for others",
+          ),
+        ]
+        : []
+    ),
     ...(Object.keys(timeOffsets).length > 0 &&
         namespaces.some(({ type, path }) => type === "time" && path !== undefined)
       ? [finding("linux.timeOffsets", "a time namespace that is joined has its offsets already")]

@@ -63,6 +63,7 @@ Deno.test("validateConfig names the path of each value that cannot be", () => {
       "linux.namespaces[2].path",
     ],
     [withLinux({ namespaces: CONFIG.linux.namespaces.filter(({ type }) => type !== "uts") }), "hostname"],
+    [withLinux({ namespaces: [{ type: "mount", path: "/m" }, { type: "uts" }] }), "linux.namespaces[0].path"],
     [withLinux({ namespaces: [...CONFIG.linux.namespaces, { type: "user" }] }), "linux.uidMappings"],
     [withLinux({ uidMappings: [{ containerID: 0, hostID: 0, size: 1 }] }), "linux.uidMappings"],
     [withLinux({ timeOffsets: { monotonic: { secs: 1 } } }), "linux.timeOffsets"],
