@@ -134,7 +134,13 @@ Deno.test("planState makes and locks the state directory where no paddock has do
 
 Deno.test("planClone sleeps until the child's exec, or goes on at once where both sides have to talk", () => {
   const clone = (arch: "x86_64" | "aarch64", concurrent: boolean) =>
-    planClone({ arch, flags: ["CLONE_NEWPID"], unshare: "--pid --fork", concurrent, next: "started" }).steps[0]!;
+    planClone({
+      arch,
+      flags: ["CLONE_NEWPID"],
+      unshare: "--pid --fork",
+      concurrent,
+      next: concurrent ? "mapping" : "started",
+    }).steps[0]!;
   const flagsOf = ({ args: [found] }: Step) => typeof found === "object" && "flags" in found ? found.flags : [];
   assert(flagsOf(clone("x86_64", false)).includes("CLONE_VFORK"));
   assertEquals(clone("x86_64", false).onPositive, "started");

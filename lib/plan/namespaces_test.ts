@@ -58,6 +58,7 @@ Deno.test("planNamespaces joins the mount namespace last, and leaves the user na
 Deno.test("planBeforeClone joins pid and time namespaces, which only children enter", () => {
   const acts = planBeforeClone(config([{ type: "pid", path: "/p" }, { type: "time", path: "/t" }]), facts);
   assertEquals(acts.map(({ what }) => what), [
+    "remember the launcher's own pid namespace",
     "join the pid namespace /p (linux.namespaces[0].path)",
     "join the time namespace /t (linux.namespaces[1].path)",
   ]);

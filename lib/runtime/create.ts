@@ -139,7 +139,7 @@ function settingOf(options: CreateOptions, config: Config, owned: OwnedContainer
   return {
     id: owned.id,
     name: owned.id,
-    rootfs: { kind: "directory", path: config.root.path },
+    rootfs: { kind: "directory", path: config.root.path, owned: true },
     stateDir: owned.directory,
     stateFiles: [],
     prepared: true,

@@ -60,7 +60,9 @@ export function execInBundle(options: ExecOptions, voice: Voice): number {
   const { process, left } = grantCapabilities(chooseProcess(own.process, options), facts.capabilities);
   left.forEach(({ path, problem }) => voice.note(`${path}: ${problem}; left out`));
   checkTerminal(process, options);
-  const config = checkConfig({ ...own, process, linux: { ...own.linux, namespaces: joinAll(own, seen) } });
+  const checked = checkConfig({ ...own, process });
+  // Of its own namespaces, which the checks of a bundle know nothing of.
+  const config = { ...checked, linux: { ...own.linux, namespaces: joinAll(own, seen) } };
   const session = `${seen.directory}/exec/${Deno.pid}`;
   makeDirectory(`${seen.directory}/exec`);
   makeDirectory(session);
