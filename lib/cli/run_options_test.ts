@@ -48,6 +48,7 @@ Deno.test("readRunOptions: nothing asked for gives the defaults", () => {
     privileged: false,
     noNewPrivileges: false,
     unmasked: false,
+    seccomp: { kind: "default" },
     sysctls: {},
     memory: { disableOOMKiller: false },
     cpu: {},

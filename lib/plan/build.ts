@@ -37,9 +37,18 @@ import {
   unshareOptions,
 } from "./namespaces.ts";
 import { PATH_REGIONS, planProtectedPaths } from "./paths.ts";
-import { planInit } from "./init.ts";
-import { planDirectory, planDirectoryCheck, planEmptyInput, planExec, planSession, resetSignals } from "./process.ts";
+import { planInit, planInitFile } from "./init.ts";
+import {
+  planCloseLock,
+  planDirectory,
+  planDirectoryCheck,
+  planEmptyInput,
+  planExec,
+  planSession,
+  resetSignals,
+} from "./process.ts";
 import { planRelay, planStreams, planTerminalSize, TERMINAL_REGIONS } from "./terminal.ts";
+import { planSeccomp } from "./seccomp/acts.ts";
 import { planDirectories, planPivot, planPropagation, planRemoval, planRootfs } from "./rootfs.ts";
 import { withRunId } from "./run_id.ts";
 import type { Setting } from "./setting.ts";
@@ -154,7 +163,11 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     resetSignals(),
     planDirectoryCheck(config),
     ...(config.process.terminal ? [planStreams(config)] : []),
-    setting.init ? planInit(config, facts.arch) : planExec(config),
+    planCloseLock(),
+    ...(setting.init ? [planInitFile(config, facts.arch)] : []),
+    // Nothing but the exec comes after it, whatever it forbids.
+    ...planSeccomp(config, facts),
+    setting.init ? planInit(config) : planExec(config),
     planContainerFault(),
   ];
   return { side: "container", title: "the container", fault: "container.fault", acts: labelFirst(acts, "container") };

@@ -18,6 +18,7 @@ import { KEPT_FILE } from "../plan/freshness.ts";
 import { LOCK_FD, type RootfsSource, RUN_ID_DIGITS } from "../plan/setting.ts";
 import { assemble, markJustMade } from "../program/assemble.ts";
 import type { Config } from "../spec/config.ts";
+import { writeConfigText } from "../spec/parse.ts";
 import type { RunOptions } from "../spec/run_options.ts";
 import { createContainer, type OwnedContainer } from "../state/container.ts";
 import type { ContainerRecord } from "../state/record.ts";
@@ -82,7 +83,7 @@ function startCached(options: RunOptions, facts: Facts, image: OpenedImage, { ca
     seen,
     anew,
     stateRoot: options.root,
-    config: JSON.stringify(config),
+    config: writeConfigText(config),
     record: describeContainer(options, image, place, config, image.rootfs(place)),
   }));
   const launcher = assemble(planContainer(config, facts, setting));
@@ -117,7 +118,7 @@ function start(options: RunOptions, facts: Facts, image: OpenedImage, owned: Own
   makeDataDir(options, owned, record);
   owned.writeRecord(record);
   if (place.keep) owned.writeFile(KEPT_FILE, "");
-  owned.writeFile("config.json", JSON.stringify(config));
+  owned.writeFile("config.json", writeConfigText(config));
   becomeLauncher(assemble(plan), {
     title: `paddock: ${setting.name}`,
     keep: { fd: owned.lock.fd, as: LOCK_FD },

@@ -22,6 +22,7 @@ import type { ImageConfig } from "./image_config.ts";
 import { buildMounts } from "./mounts_from_options.ts";
 import { buildDevices, buildResources, type DeviceNode } from "./resources_from_options.ts";
 import type { RunOptions } from "./run_options.ts";
+import { parseSeccompFile, type SeccompCircumstances } from "./seccomp_file.ts";
 import { findSysctlProblem } from "./sysctls.ts";
 
 /** What is known of the image and the host when a Config is made. */
@@ -35,6 +36,8 @@ export interface Surroundings {
   readonly user: ProcessUser;
   /** True where the kernel limits swap: docker then allows as much swap as memory unless told otherwise. */
   readonly limitsSwap: boolean;
+  /** What a profile of system calls may depend on. */
+  readonly machine: Pick<SeccompCircumstances, "arch" | "kernel">;
   /** The host's name, which the container sees with `--uts host` or `--network host`. */
   readonly hostname: string;
   /** By source path of a `--device` or a device limit: the node, or all nodes below where it is a directory. */
@@ -62,15 +65,16 @@ export interface ProcessUser {
  */
 export function buildConfig(options: RunOptions, around: Surroundings): Config {
   const hostname = chooseHostname(options, around);
+  const process = buildProcess(options, around, hostname ?? around.hostname);
   return {
     ociVersion: OCI_VERSION,
-    process: buildProcess(options, around, hostname ?? around.hostname),
+    process,
     root: { path: around.rootfs, ...(options.readOnly ? { readonly: true } : {}) },
     ...(hostname === undefined ? {} : { hostname }),
     ...(options.domainname === undefined ? {} : { domainname: options.domainname }),
     mounts: buildMounts(options),
     annotations: buildAnnotations(options, around),
-    linux: buildLinux(options, around),
+    linux: { ...buildLinux(options, around), ...buildSeccomp(options, around, process) },
   };
 }
 
@@ -82,6 +86,8 @@ export const ANNOTATIONS = {
   stopSignal: "dev.paddock.stop-signal",
   /** The image in the user's words. */
   image: "dev.paddock.image",
+  /** "default": system calls are filtered by paddock's own profile, which depends on machine and capabilities. */
+  seccomp: "dev.paddock.seccomp",
   /** Followed by a label's key. */
   label: "dev.paddock.label.",
 } as const;
@@ -184,6 +190,21 @@ function buildLinux(options: RunOptions, around: Surroundings): Linux {
   };
 }
 
+/** The profile of a file; the default one is an annotation, for it is worked out where it is compiled. */
+function buildSeccomp(
+  { seccomp }: RunOptions,
+  { machine: { arch, kernel } }: Surroundings,
+  { capabilities }: Process,
+): Pick<Linux, "seccomp"> {
+  if (seccomp.kind !== "file") return {};
+  try {
+    const circumstances = { arch, kernel, capabilities: capabilities?.bounding ?? [] };
+    return { seccomp: parseSeccompFile(seccomp.text, circumstances) };
+  } catch (cause) {
+    throw new UsageError(`--security-opt seccomp=${seccomp.path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
 /** In the user's own words, before `validate.ts` says it in the specification's. */
 function refuseSysctls({ sysctls }: RunOptions, types: readonly NamespaceName[]): void {
   const namespaces = types.map((type) => ({ type }));
@@ -244,6 +265,7 @@ function buildAnnotations(options: RunOptions, { image }: Surroundings): Record<
   return {
     [ANNOTATIONS.image]: options.image,
     ...(options.init ? { [ANNOTATIONS.init]: "true" } : {}),
+    ...(options.seccomp.kind === "default" ? { [ANNOTATIONS.seccomp]: "default" } : {}),
     ...(signal === undefined ? {} : { [ANNOTATIONS.stopSignal]: signal }),
     ...Object.fromEntries(Object.entries(labels).map(([key, value]) => [ANNOTATIONS.label + key, value])),
   };

@@ -41,6 +41,7 @@ const OPTIONS: RunOptions = {
   privileged: false,
   noNewPrivileges: false,
   unmasked: false,
+  seccomp: { kind: "default" },
   sysctls: {},
   memory: { disableOOMKiller: false },
   cpu: {},
@@ -64,6 +65,7 @@ const AROUND: Surroundings = {
   ]]]),
   allNodes: [DISK, FUSE, NULL, { ...FUSE, path: "/dev/ptmx" }],
   maskedPaths: [],
+  machine: { arch: "x86_64", kernel: [6, 12] },
 };
 
 function build(options: Partial<RunOptions> = {}, around: Partial<Surroundings> = {}): Config {

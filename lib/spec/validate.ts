@@ -13,6 +13,7 @@ import { findRlimit } from "./rlimits.ts";
 import { type Check, type Finding, finding, findOutside } from "./finding.ts";
 import { findSysctlProblem } from "./sysctls.ts";
 import { RESOURCE_CHECKS } from "./validate_resources.ts";
+import { SECCOMP_CHECKS } from "./validate_seccomp.ts";
 
 /** Everything that is wrong with the Config; empty where it can be planned. */
 export function validateConfig(config: Config): readonly Finding[] {
@@ -213,6 +214,7 @@ const CHECKS: readonly Check[] = [
   checkMappings,
   checkSysctls,
   ...RESOURCE_CHECKS,
+  ...SECCOMP_CHECKS,
 ];
 
 function hasNamespace(config: Config, type: Config["linux"]["namespaces"][number]["type"]): boolean {
