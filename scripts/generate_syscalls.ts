@@ -48,11 +48,12 @@ const SOURCES: readonly Source[] = [
 /** Names of macros that are no system calls. */
 const NO_CALLS = /^(syscalls|Linux.*|.*SYSCALL_(BASE|MASK)|64_Linux.*|N32_Linux.*|O32_Linux.*)$/;
 
-/** Within these a call has one number everywhere (but for the bases of mips and x32), if it is there at all. */
+/** Within these most architectures have the same calls; those of the first are written once. */
 const FIRST_COMMON = 424;
 const END_OF_COMMON = 512;
 
 type Numbers = ReadonlyMap<string, number>;
+type Numbered = readonly [name: string, number: number];
 
 /** The calls that the text of headers defines, by name. */
 export function readNumbers(text: string, given: Readonly<Record<string, number>> = {}): Numbers {
@@ -74,18 +75,19 @@ export function readNumbers(text: string, given: Readonly<Record<string, number>
 
 /**
  * Names in the order of their numbers; a number stands before a name where the one before it is not one less. A plus
- * sign stands where the common ones are left out.
+ * sign stands where all the common ones are left out.
  */
-export function writeTable(numbers: Iterable<readonly [string, number]>): string {
-  const sorted = [...numbers].sort(([, one], [, other]) => one - other);
-  const before = sorted.filter(([, number]) => number < FIRST_COMMON);
-  const after = sorted.filter(([, number]) => number >= END_OF_COMMON);
-  return [...writeRuns(before), "+", ...writeRuns(after)].join(" ");
+export function writeTable(numbers: readonly Numbered[], common: readonly Numbered[]): string {
+  const words = writeRuns(numbers);
+  const sorted = writeRuns(common);
+  const at = words.indexOf(sorted[0]!);
+  const isWhole = at >= 0 && sorted.every((word, index) => words[at + index] === word);
+  return isWhole ? words.toSpliced(at, sorted.length, "+").join(" ") : words.join(" ");
 }
 
-function writeRuns(sorted: readonly (readonly [string, number])[]): string[] {
+function writeRuns(numbers: readonly Numbered[]): string[] {
   let next = 0;
-  return sorted.flatMap(([name, number]) => {
+  return numbers.toSorted(([, one], [, other]) => one - other).flatMap(([name, number]) => {
     const words = number === next ? [name] : [String(number), name];
     next = number + 1;
     return words;
@@ -109,18 +111,6 @@ function isThere(path: string): boolean {
   }
 }
 
-const isCommon = ([, number]: readonly [string, number]) => number >= FIRST_COMMON && number < END_OF_COMMON;
-
-/** Calls of one number everywhere: those of any architecture. @throws RangeError where two disagree. */
-function findCommon(tables: readonly (readonly [string, number][])[]): Map<string, number> {
-  const found = new Map<string, number>();
-  for (const [name, number] of tables.flat().filter(isCommon)) {
-    if ((found.get(name) ?? number) !== number) throw new RangeError(`${name} is ${found.get(name)} and ${number}`);
-    found.set(name, number);
-  }
-  return found;
-}
-
 /** Lines of a template that stands for one line. */
 function fold(words: string): string {
   const lines = [""];
@@ -140,8 +130,8 @@ function versionOf(root: string): string {
 
 function main(roots: string[]): void {
   const tables = SOURCES.map((source) => ({ name: source.name, numbers: readSource(source, roots) }));
-  const common = findCommon(tables.map(({ numbers }) => numbers));
-  const lines = tables.map(({ name, numbers }) => `  ${name}: \`\\\n${fold(writeTable(numbers))}\`,\n`);
+  const common = tables[0]!.numbers.filter(([, number]) => number >= FIRST_COMMON && number < END_OF_COMMON);
+  const lines = tables.map(({ name, numbers }) => `  ${name}: \`\\\n${fold(writeTable(numbers, common))}\`,\n`);
   const text = `/**
  * Numbers of system calls by architecture. Written by \`scripts/generate_syscalls.ts\` from the headers of Linux ${
     versionOf(roots[0]!)
@@ -155,8 +145,8 @@ function main(roots: string[]): void {
  * @module
  */
 
-/** Calls that have one number on every architecture; one that lacks a call has no other of its number. */
-export const COMMON_CALLS = \`\\\n${fold(writeRuns([...common].sort(([, one], [, other]) => one - other)).join(" "))}\`;
+/** Calls that most architectures have under the same numbers. */
+export const COMMON_CALLS = \`\\\n${fold(writeRuns(common).join(" "))}\`;
 
 /** Calls of each architecture's own. */
 export const CALLS = {

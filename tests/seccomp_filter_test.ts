@@ -65,15 +65,17 @@ function compare(profile: Seccomp, layout: Layout): void {
   let count = 0;
   for (const arch of profile.architectures ?? [OWN]) {
     const end = endOf(reference.profile, arch);
+    if (end === 0) continue;
     for (const call of listCalls(arch, end)) {
       const [one, other] = [runFilter(ours, call).value, runFilter(reference.program, call).value];
-      if (one !== other) assertEquals({ arch, call, value: one }, { arch, call, value: other });
+      const args = call.args?.map((value) => `0x${value.toString(16)}`).join(", ");
+      if (one !== other) assertEquals(one, other, `${arch}: call ${call.number - INTERFACES[arch].base} of (${args})`);
       count++;
     }
     const refuses = profile.defaultAction === "SCMP_ACT_ERRNO";
     if (refuses) assertEquals(runFilter(ours, { number: end, audit: INTERFACES[arch].audit }).value, ENOSYS, arch);
   }
-  assert(count > 10_000);
+  assert(count > 100);
   for (const audit of [0, INTERFACES.SCMP_ARCH_S390X.audit]) {
     assertEquals(runFilter(ours, { number: 0, audit }).value, runFilter(reference.program, { number: 0, audit }).value);
   }
@@ -122,6 +124,8 @@ const PROFILES: Readonly<Record<string, Seccomp>> = {
       { names: ["fsync"], action: "SCMP_ACT_ALLOW", args: [condition(0, "SCMP_CMP_GE", 0x100000000)] },
       { names: ["lseek"], action: "SCMP_ACT_ALLOW", args: [condition(0, "SCMP_CMP_GT", 0xffffffff)] },
       { names: ["fcntl"], action: "SCMP_ACT_ALLOW", args: [condition(0, "SCMP_CMP_MASKED_EQ", 0x0f, 1)] },
+      { names: ["flock"], action: "SCMP_ACT_ALLOW", args: [condition(0, "SCMP_CMP_MASKED_EQ", 0x0f, 0x11)] },
+      { names: ["ftruncate"], action: "SCMP_ACT_ALLOW", args: [condition(0, "SCMP_CMP_MASKED_EQ", 0, 0)] },
       {
         names: ["ioctl"],
         action: "SCMP_ACT_ALLOW",

@@ -114,7 +114,7 @@ Deno.test("buildConfig: the default container is docker's, and valid", () => {
   assertEquals(config.linux.readonlyPaths, READONLY_PATHS);
   assertEquals(config.linux.resources?.devices?.[0], { allow: false, access: "rwm" });
   assertEquals(Object.keys(config.linux.resources ?? {}), ["devices"]);
-  assertEquals(config.annotations, { [ANNOTATIONS.image]: "web.tar" });
+  assertEquals(config.annotations, { [ANNOTATIONS.image]: "web.tar", [ANNOTATIONS.seccomp]: "default" });
 });
 
 Deno.test("buildConfig: entrypoint and command follow docker's rules", () => {
@@ -355,6 +355,7 @@ Deno.test("buildConfig: what the specification has no field for stands in annota
   assertEquals(config.annotations, {
     [ANNOTATIONS.image]: "web.tar",
     [ANNOTATIONS.init]: "true",
+    [ANNOTATIONS.seccomp]: "default",
     [ANNOTATIONS.stopSignal]: "QUIT",
     [`${ANNOTATIONS.label}a`]: "1",
     [`${ANNOTATIONS.label}b`]: "3",
@@ -362,4 +363,22 @@ Deno.test("buildConfig: what the specification has no field for stands in annota
   assertEquals(config.process.cwd, "/srv");
   assertEquals(build({ workdir: "/w" }, { image }).process.cwd, "/w");
   assertEquals(build({ stopSignal: "INT" }, { image }).annotations[ANNOTATIONS.stopSignal], "INT");
+});
+
+Deno.test("buildConfig: system calls are filtered by default, by a file's profile, or not at all", () => {
+  const file = (text: string): RunOptions["seccomp"] => ({ kind: "file", path: "/p.json", text });
+  assertEquals(build({ seccomp: { kind: "unconfined" } }).annotations[ANNOTATIONS.seccomp], undefined);
+  const config = build({
+    seccomp: file(`{ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+      { "names": ["mount"], "action": "SCMP_ACT_ERRNO", "excludes": { "caps": ["CAP_SYS_ADMIN"] } },
+      { "names": ["chroot"], "action": "SCMP_ACT_ERRNO", "excludes": { "caps": ["CAP_SYS_CHROOT"] } }
+    ] }`),
+  });
+  assertEquals(config.linux.seccomp, {
+    defaultAction: "SCMP_ACT_ALLOW",
+    syscalls: [{ names: ["mount"], action: "SCMP_ACT_ERRNO" }],
+  });
+  assertEquals(config.annotations[ANNOTATIONS.seccomp], undefined);
+  const error = assertThrows(() => build({ seccomp: file("[") }), UsageError);
+  assert(error.message.startsWith("--security-opt seccomp=/p.json: it is no JSON: "), error.message);
 });

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { INTERFACES } from "../../lib/plan/seccomp/architectures.ts";
-import type { Seccomp, SeccompAction, SeccompArgument } from "../../lib/spec/config.ts";
+import { must, syscall } from "../../lib/kernel/syscall.ts";
+import { eachCall, INTERFACES } from "../../lib/plan/seccomp/architectures.ts";
+import type { Seccomp, SeccompAction, SeccompArch, SeccompArgument } from "../../lib/spec/config.ts";
 
 /** A profile that both sides know all names of, and libseccomp's filter for it. */
 export interface Reference {
@@ -23,23 +24,31 @@ export function askLibseccomp(profile: Seccomp, layout: Layout): Reference {
   const context = lib.seccomp_init(answer(profile.defaultAction, profile.defaultErrnoRet));
   check("seccomp_attr_set", lib.seccomp_attr_set(context, FLTATR_CTL_OPTIMIZE, layout === "tree" ? 2 : 1));
   for (const arch of profile.architectures ?? []) {
-    const code = lib.seccomp_arch_add(context, arch === "SCMP_ARCH_X32" ? ARCH_X32 : INTERFACES[arch].audit);
+    const code = lib.seccomp_arch_add(context, tokenOf(arch));
     if (code !== -EEXIST) check(`seccomp_arch_add ${arch}`, code);
   }
   const unknown = new Set<string>();
-  const rules = (profile.syscalls ?? []).map((rule) => {
-    const names = rule.names.filter((name) => {
-      const number = lib.seccomp_syscall_resolve_name(new TextEncoder().encode(`${name}\0`));
-      if (number === UNKNOWN) unknown.add(name);
-      return number !== UNKNOWN;
+  const numberOf = (name: string, token: number) =>
+    lib.seccomp_syscall_resolve_name_arch(token, new TextEncoder().encode(`${name}\0`));
+  for (const arch of profile.architectures ?? []) {
+    eachCall(INTERFACES[arch], (name, number) => {
+      const theirs = numberOf(name, tokenOf(arch));
+      if (theirs === UNKNOWN || theirs <= ELSEWHERE) unknown.add(name);
+      // Calls within calls have numbers below zero.
+      else if (theirs >= 0 && theirs !== number) {
+        throw new Error(`${name} is ${number} on ${arch}, and ${theirs} to libseccomp`);
+      }
     });
-    return { ...rule, names };
-  });
+  }
+  const rules = (profile.syscalls ?? []).map((rule) => ({
+    ...rule,
+    names: rule.names.filter((name) => !unknown.has(name) && numberOf(name, ARCH_NATIVE) !== UNKNOWN),
+  }));
   const usual = answer(profile.defaultAction, profile.defaultErrnoRet);
   for (const { names, action, errnoRet, args = [] } of rules) {
     if (answer(action, errnoRet) === usual) continue;
     for (const name of names) {
-      const number = lib.seccomp_syscall_resolve_name(new TextEncoder().encode(`${name}\0`));
+      const number = numberOf(name, ARCH_NATIVE);
       const compared = packArguments(args);
       const code = lib.seccomp_rule_add_array(context, answer(action, errnoRet), number, args.length, compared);
       check(`seccomp_rule_add_array ${name}`, code);
@@ -55,15 +64,22 @@ const SYMBOLS = {
   seccomp_release: { parameters: ["pointer"], result: "void" },
   seccomp_attr_set: { parameters: ["pointer", "u32", "u32"], result: "i32" },
   seccomp_arch_add: { parameters: ["pointer", "u32"], result: "i32" },
-  seccomp_syscall_resolve_name: { parameters: ["buffer"], result: "i32" },
+  seccomp_syscall_resolve_name_arch: { parameters: ["u32", "buffer"], result: "i32" },
   seccomp_rule_add_array: { parameters: ["pointer", "u32", "i32", "u32", "buffer"], result: "i32" },
   seccomp_export_bpf: { parameters: ["pointer", "i32"], result: "i32" },
 } as const;
 
 const FLTATR_CTL_OPTIMIZE = 8;
-const ARCH_X32 = 0x4000003e;
+const ARCH_NATIVE = 0;
+/** A name that it does not know at all; numbers from the second on downwards are those of other architectures. */
 const UNKNOWN = -1;
+const ELSEWHERE = -10_000;
 const EEXIST = 17;
+
+/** The kernel's name of an architecture, but for x32, which has none of its own. */
+function tokenOf(arch: SeccompArch): number {
+  return arch === "SCMP_ARCH_X32" ? 0x4000003e : INTERFACES[arch].audit;
+}
 
 function check(what: string, code: number): void {
   if (code < 0) throw new Error(`${what}: ${code}`);
@@ -108,19 +124,11 @@ function packArguments(args: readonly SeccompArgument[]): Uint8Array<ArrayBuffer
 }
 
 function readProgram(write: (fd: number) => void): Uint8Array {
-  const path = Deno.makeTempFileSync();
+  const fd = must("a file in memory", "memfd_create", "filter", 0);
   try {
-    const { symbols: libc, close } = Deno.dlopen("libc.so.6", {
-      open: { parameters: ["buffer", "i32"], result: "i32" },
-      close: { parameters: ["i32"], result: "i32" },
-    });
-    const O_WRONLY = 1;
-    const fd = libc.open(new TextEncoder().encode(`${path}\0`), O_WRONLY);
     write(fd);
-    libc.close(fd);
-    close();
-    return Deno.readFileSync(path);
+    return Deno.readFileSync(`/proc/self/fd/${fd}`);
   } finally {
-    Deno.removeSync(path);
+    syscall("close", fd);
   }
 }
