@@ -2,14 +2,14 @@
  * Writes `lib/plan/seccomp/ready_filters.ts`: the default filter, compiled for the capabilities that nearly all
  * containers have. A test says when this has to be run again.
  *
- *     deno run -A scripts/generate_filters.ts
+ *     deno run -A scripts/generate_filters.ts && deno fmt lib/plan/seccomp
  *
  * @module
  */
 import { dirname, join } from "@std/path";
 import { MACHINE_INTERFACES } from "../lib/plan/seccomp/architectures.ts";
 import { compileSeccomp } from "../lib/plan/seccomp/compile.ts";
-import { defaultSeccomp } from "../lib/plan/seccomp/default_profile.ts";
+import { CALLS_OF_CAPABILITIES, defaultSeccomp } from "../lib/plan/seccomp/default_profile.ts";
 import { DEFAULT_CAPABILITIES } from "../lib/spec/defaults.ts";
 
 const ARCHES = ["x86_64", "aarch64"] as const;
@@ -17,6 +17,7 @@ const ARCHES = ["x86_64", "aarch64"] as const;
 /** The module's text. */
 export function writeModule(): string {
   const capabilities = DEFAULT_CAPABILITIES.map((name) => `CAP_${name.toUpperCase()}`);
+  const given = capabilities.filter((name) => CALLS_OF_CAPABILITIES.includes(name));
   const filters = ARCHES.map((arch) => {
     const program = compileSeccomp(defaultSeccomp(arch, capabilities), MACHINE_INTERFACES[arch][0]!);
     return `  ${arch}: \`\\\n${fold(btoa(String.fromCharCode(...program)))}\`,\n`;
@@ -28,9 +29,7 @@ export function writeModule(): string {
  *
  * @module
  */
-import { DEFAULT_CAPABILITIES } from "../../spec/defaults.ts";
 import type { Arch } from "../../program/step.ts";
-import { bringsCalls } from "./default_profile.ts";
 
 /**
  * The filter of \`defaultSeccomp\`, if it is ready for these capabilities.
@@ -38,11 +37,13 @@ import { bringsCalls } from "./default_profile.ts";
  * @param capabilities the bounding set, names such as \`CAP_SYS_ADMIN\`.
  */
 export function readyFilter(arch: Arch, capabilities: readonly string[]): Uint8Array | undefined {
-  const bringing = capabilities.filter(bringsCalls);
-  const usual = DEFAULT_CAPABILITIES.map((name) => \`CAP_\${name.toUpperCase()}\`).filter(bringsCalls);
-  const same = bringing.length === usual.length && usual.every((name) => bringing.includes(name));
-  return same ? Uint8Array.fromBase64(FILTERS[arch]) : undefined;
+  const given = capabilities.filter((name) => BRINGING.includes(name));
+  return given.length === GIVEN.length && GIVEN.every((name) => given.includes(name)) ? Uint8Array.fromBase64(FILTERS[arch]) : undefined;
 }
+
+/** Capabilities that bring calls with them, and those of them that containers have. */
+const BRINGING: readonly string[] = ${JSON.stringify(CALLS_OF_CAPABILITIES)};
+const GIVEN: readonly string[] = ${JSON.stringify(given)};
 
 /** In base 64. */
 const FILTERS: Readonly<Record<Arch, string>> = {

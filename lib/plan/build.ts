@@ -166,7 +166,7 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     planCloseLock(),
     ...(setting.init ? [planInitFile(config, facts.arch)] : []),
     // Nothing but the exec comes after it, whatever it forbids.
-    ...planSeccomp(config, facts),
+    ...planSeccomp(config, facts, setting.filter),
     setting.init ? planInit(config) : planExec(config),
     planContainerFault(),
   ];

@@ -37,6 +37,8 @@ export interface Setting {
   readonly keep: boolean;
   /** Every step is told with its result at the end. */
   readonly trace: boolean;
+  /** The filter of system calls that the Config asks for, compiled (`seccomp/compile.ts`); absent where it asks for none. */
+  readonly filter?: Uint8Array;
   /** For a launcher that the next run of the same words takes from the cache; it is never `prepared`. */
   readonly cached?: CachedRun;
 }

@@ -44,7 +44,6 @@ export function lookUpSurroundings({ id, options, facts, rootfs, files, image }:
       : { uid: 0, gid: 0, additionalGids: [], home: "/root" },
     limitsSwap: facts.cgroup.controllers["memory"]?.swap === true,
     hostname: Deno.hostname(),
-    machine: { arch: facts.arch, kernel: facts.version },
     capabilities: facts.capabilities,
     nodes: new Map(listDevicePaths(options).map((path) => [path, listNodes(path)])),
     allNodes: options.privileged ? listNodes("/dev") : [],

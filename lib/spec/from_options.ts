@@ -22,7 +22,6 @@ import type { ImageConfig } from "./image_config.ts";
 import { buildMounts } from "./mounts_from_options.ts";
 import { buildDevices, buildResources, type DeviceNode } from "./resources_from_options.ts";
 import type { RunOptions } from "./run_options.ts";
-import { parseSeccompFile, type SeccompCircumstances } from "./seccomp_file.ts";
 import { findSysctlProblem } from "./sysctls.ts";
 
 /** What is known of the image and the host when a Config is made. */
@@ -36,8 +35,6 @@ export interface Surroundings {
   readonly user: ProcessUser;
   /** True where the kernel limits swap: docker then allows as much swap as memory unless told otherwise. */
   readonly limitsSwap: boolean;
-  /** What a profile of system calls may depend on. */
-  readonly machine: Pick<SeccompCircumstances, "arch" | "kernel">;
   /** The host's name, which the container sees with `--uts host` or `--network host`. */
   readonly hostname: string;
   /** By source path of a `--device` or a device limit: the node, or all nodes below where it is a directory. */
@@ -65,16 +62,15 @@ export interface ProcessUser {
  */
 export function buildConfig(options: RunOptions, around: Surroundings): Config {
   const hostname = chooseHostname(options, around);
-  const process = buildProcess(options, around, hostname ?? around.hostname);
   return {
     ociVersion: OCI_VERSION,
-    process,
+    process: buildProcess(options, around, hostname ?? around.hostname),
     root: { path: around.rootfs, ...(options.readOnly ? { readonly: true } : {}) },
     ...(hostname === undefined ? {} : { hostname }),
     ...(options.domainname === undefined ? {} : { domainname: options.domainname }),
     mounts: buildMounts(options),
     annotations: buildAnnotations(options, around),
-    linux: { ...buildLinux(options, around), ...buildSeccomp(options, around, process) },
+    linux: buildLinux(options, around),
   };
 }
 
@@ -188,21 +184,6 @@ function buildLinux(options: RunOptions, around: Surroundings): Linux {
     maskedPaths: open ? [] : [...MASKED_PATHS, ...around.maskedPaths],
     readonlyPaths: open ? [] : READONLY_PATHS,
   };
-}
-
-/** The profile of a file; the default one is an annotation, for it is worked out where it is compiled. */
-function buildSeccomp(
-  { seccomp }: RunOptions,
-  { machine: { arch, kernel } }: Surroundings,
-  { capabilities }: Process,
-): Pick<Linux, "seccomp"> {
-  if (seccomp.kind !== "file") return {};
-  try {
-    const circumstances = { arch, kernel, capabilities: capabilities?.bounding ?? [] };
-    return { seccomp: parseSeccompFile(seccomp.text, circumstances) };
-  } catch (cause) {
-    throw new UsageError(`--security-opt seccomp=${seccomp.path}: ${(cause as Error).message}`, { cause });
-  }
 }
 
 /** In the user's own words, before `validate.ts` says it in the specification's. */

@@ -8,21 +8,7 @@
 import { PaddockError } from "../base/errors.ts";
 import type * as oci from "./config.ts";
 import { SECCOMP_ACTIONS, SECCOMP_ARCHITECTURES, SECCOMP_FLAGS, SECCOMP_OPERATORS } from "./seccomp.ts";
-import {
-  amount,
-  integer,
-  list,
-  may,
-  need,
-  object,
-  oneOf,
-  readJson,
-  record,
-  text,
-  truth,
-  word,
-  writeJson,
-} from "./shape.ts";
+import { amount, integer, list, may, need, object, oneOf, readJson, record, text, truth, word } from "./shape.ts";
 
 /**
  * A Config from parsed JSON. Fields that are not known are passed over (runtime-spec config.md, Extensibility).
@@ -47,12 +33,6 @@ export function parseConfigText(source: string): oci.Config {
     }
     throw cause;
   }
-}
-
-/** The text of a `config.json`. */
-export function writeConfigText(config: oci.Config): string {
-  // Only a profile has numbers beyond exact counting, and a replacer takes its time.
-  return config.linux.seccomp === undefined ? JSON.stringify(config) : writeJson(config);
 }
 
 const idMapping = object<oci.IdMapping>({ containerID: need(integer), hostID: need(integer), size: need(integer) });

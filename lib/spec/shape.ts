@@ -104,13 +104,6 @@ export function readJson(source: string): unknown {
   return JSON.parse(source, keepExact);
 }
 
-/** JSON with bigints as numbers. */
-export function writeJson(value: unknown): string {
-  // JSON.rawJSON is of the same proposal as `source` below.
-  const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
-  return JSON.stringify(value, (_key, item) => typeof item === "bigint" ? rawJSON(String(item)) : item);
-}
-
 /** `source` is how the value is written (ECMAScript, JSON.parse source text access). */
 function keepExact(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
   if (typeof value !== "number" || Number.isSafeInteger(value)) return value;

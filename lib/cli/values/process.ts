@@ -167,7 +167,14 @@ const SECURITY_SETTINGS: readonly (readonly [string, string, Partial<SecurityOpt
 ];
 
 function readSeccompFile(path: string, host: Host): SeccompOption {
-  return { kind: "file", path, text: readHostText(path, host) };
+  try {
+    return { kind: "file", path, text: readHostText(path, host) };
+  } catch (cause) {
+    throw new UsageError(`--security-opt seccomp: ${(cause as Error).message}`, {
+      hint: "give a profile's file, or unconfined",
+      cause,
+    });
+  }
 }
 
 /** `--device SRC[:DST[:rwm]]`. */

@@ -11,13 +11,9 @@
  */
 import { PaddockError } from "../../base/errors.ts";
 import type { Facts } from "../../host/facts.ts";
-import { type Act, type Arch, type Constant, step } from "../../program/step.ts";
-import type { Config, Seccomp, SeccompArch, SeccompFlag } from "../../spec/config.ts";
+import { type Act, type Constant, step } from "../../program/step.ts";
+import type { Config, Seccomp, SeccompFlag } from "../../spec/config.ts";
 import { ANNOTATIONS } from "../../spec/from_options.ts";
-import { MACHINE_INTERFACES } from "./architectures.ts";
-import { compileSeccomp } from "./compile.ts";
-import { defaultSeccomp } from "./default_profile.ts";
-import { readyFilter } from "./ready_filters.ts";
 
 /** True where the container's process gets a filter. */
 export function hasFilter({ annotations, linux: { seccomp } }: Config): boolean {
@@ -27,13 +23,14 @@ export function hasFilter({ annotations, linux: { seccomp } }: Config): boolean 
 /**
  * The act that puts the filter on.
  *
+ * @param program the filter, compiled.
  * @throws {PaddockError} where the kernel has no filters, or the profile cannot be had.
  */
-export function planSeccomp(config: Config, facts: Facts): Act[] {
+export function planSeccomp(config: Config, facts: Facts, program: Uint8Array | undefined): Act[] {
   if (!hasFilter(config)) return [];
+  if (program === undefined) throw new RangeError("plan: the filter has to be compiled before");
   refuse(config.linux.seccomp, facts);
   const SECCOMP_SET_MODE_FILTER = 1;
-  const program = compile(config, facts.arch);
   const block: Constant = {
     block: {
       size: 16,
@@ -48,20 +45,6 @@ export function planSeccomp(config: Config, facts: Facts): Act[] {
     shell: [],
     steps: [step("seccomp", [SECCOMP_SET_MODE_FILTER, flagsOf(config.linux.seccomp), block])],
   }];
-}
-
-/** The default is there already compiled for the capabilities that nearly all containers have. */
-function compile({ linux: { seccomp }, process }: Config, arch: Arch): Uint8Array {
-  const own = MACHINE_INTERFACES[arch][0]!;
-  if (seccomp !== undefined) return compileSeccomp(withoutForeign(seccomp, arch), own);
-  const capabilities = process.capabilities?.bounding ?? [];
-  return readyFilter(arch, capabilities) ?? compileSeccomp(defaultSeccomp(arch, capabilities), own);
-}
-
-/** A launcher is for one machine: no call is ever made there by an interface of another. */
-function withoutForeign(profile: Seccomp, arch: Arch): Seccomp {
-  const used: readonly SeccompArch[] = MACHINE_INTERFACES[arch];
-  return { ...profile, architectures: (profile.architectures ?? []).filter((name) => used.includes(name)) };
 }
 
 function code(program: Uint8Array): Constant {

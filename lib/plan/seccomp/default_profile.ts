@@ -32,11 +32,6 @@ export function defaultSeccomp(arch: Arch, capabilities: readonly string[]): Sec
   };
 }
 
-/** True for a capability that brings calls with it. */
-export function bringsCalls(capability: string): boolean {
-  return BY_CAPABILITY[capability] !== undefined;
-}
-
 const EPERM = 1;
 const ENOSYS = 38;
 
@@ -119,6 +114,9 @@ const BY_CAPABILITY: Readonly<Record<string, string>> = {
   CAP_SYS_TIME: "settimeofday stime clock_settime clock_settime64",
   CAP_SYS_TTY_CONFIG: "vhangup",
 };
+
+/** Capabilities that bring calls with them; others make no difference to the profile. */
+export const CALLS_OF_CAPABILITIES: readonly string[] = Object.keys(BY_CAPABILITY);
 
 /**
  * Sockets of these families (`AF_*` of `linux/socket.h`): those up to AF_IRDA's neighbour but AF_ALG (38), whose crypto

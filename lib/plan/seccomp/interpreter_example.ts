@@ -32,7 +32,9 @@ export function runFilter(program: Uint8Array, call: Call): Answer {
   const data = layOut(call);
   const word = (offset: number) => data.getUint32(offset, call.bigEndian !== true);
   let a = 0;
-  for (let at = 0, instructions = 1; 8 * at < program.length; at++, instructions++) {
+  let instructions = 0;
+  for (let at = 0; 8 * at < program.length; at++) {
+    instructions++;
     const k = code.getUint32(8 * at + 4, true);
     const jump = (holds: boolean) => at += code.getUint8(8 * at + (holds ? 2 : 3));
     switch (code.getUint16(8 * at, true)) {

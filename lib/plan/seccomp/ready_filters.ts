@@ -5,9 +5,7 @@
  *
  * @module
  */
-import { DEFAULT_CAPABILITIES } from "../../spec/defaults.ts";
 import type { Arch } from "../../program/step.ts";
-import { bringsCalls } from "./default_profile.ts";
 
 /**
  * The filter of `defaultSeccomp`, if it is ready for these capabilities.
@@ -15,11 +13,30 @@ import { bringsCalls } from "./default_profile.ts";
  * @param capabilities the bounding set, names such as `CAP_SYS_ADMIN`.
  */
 export function readyFilter(arch: Arch, capabilities: readonly string[]): Uint8Array | undefined {
-  const bringing = capabilities.filter(bringsCalls);
-  const usual = DEFAULT_CAPABILITIES.map((name) => `CAP_${name.toUpperCase()}`).filter(bringsCalls);
-  const same = bringing.length === usual.length && usual.every((name) => bringing.includes(name));
-  return same ? Uint8Array.fromBase64(FILTERS[arch]) : undefined;
+  const given = capabilities.filter((name) => BRINGING.includes(name));
+  return given.length === GIVEN.length && GIVEN.every((name) => given.includes(name))
+    ? Uint8Array.fromBase64(FILTERS[arch])
+    : undefined;
 }
+
+/** Capabilities that bring calls with them, and those of them that containers have. */
+const BRINGING: readonly string[] = [
+  "CAP_BPF",
+  "CAP_DAC_READ_SEARCH",
+  "CAP_PERFMON",
+  "CAP_SYS_ADMIN",
+  "CAP_SYS_BOOT",
+  "CAP_SYS_CHROOT",
+  "CAP_SYSLOG",
+  "CAP_SYS_MODULE",
+  "CAP_SYS_NICE",
+  "CAP_SYS_PACCT",
+  "CAP_SYS_PTRACE",
+  "CAP_SYS_RAWIO",
+  "CAP_SYS_TIME",
+  "CAP_SYS_TTY_CONFIG",
+];
+const GIVEN: readonly string[] = ["CAP_SYS_CHROOT"];
 
 /** In base 64. */
 const FILTERS: Readonly<Record<Arch, string>> = {
