@@ -1,10 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { PaddockError } from "../base/errors.ts";
+import type { Seccomp } from "./config.ts";
 import { parseSeccompFile, type SeccompCircumstances } from "./seccomp_file.ts";
 
 const HERE: SeccompCircumstances = { arch: "x86_64", kernel: [5, 10, 3], capabilities: ["CAP_CHOWN", "CAP_BPF"] };
 
-function parse(file: Record<string, unknown>, more: Partial<SeccompCircumstances> = {}) {
+function parse(file: Record<string, unknown>, more: Partial<SeccompCircumstances> = {}): Seccomp {
   return parseSeccompFile(JSON.stringify({ defaultAction: "SCMP_ACT_ERRNO", ...file }), { ...HERE, ...more });
 }
 
@@ -25,7 +26,7 @@ Deno.test("parseSeccompFile takes a profile of the specification as it is", () =
       args: [{ index: 0, value: 1, valueTwo: 2, op: "SCMP_CMP_MASKED_EQ" }],
     }],
   };
-  assertEquals(parse(file), { defaultAction: "SCMP_ACT_ERRNO", ...file } as ReturnType<typeof parse>);
+  assertEquals(parse(file), { defaultAction: "SCMP_ACT_ERRNO", ...file } as Seccomp);
 });
 
 Deno.test("parseSeccompFile keeps 64 bits exact", () => {

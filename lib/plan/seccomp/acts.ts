@@ -42,7 +42,7 @@ export function planSeccomp(config: Config, facts: Facts, program: Uint8Array | 
     what: "filter the system calls",
     why: `${name}: what a program has no use for, and where holes in kernels have been, is refused ` +
       `(${program.length / 8} instructions, a few for each call)`,
-    shell: [],
+    shell: ["setpriv --seccomp-filter filter.bpf"],
     steps: [step("seccomp", [SECCOMP_SET_MODE_FILTER, flagsOf(config.linux.seccomp), block])],
   }];
 }
