@@ -61,17 +61,19 @@ export const MACHINE_INTERFACES: Readonly<Record<Arch, readonly SeccompArch[]>> 
 
 /** Calls `visit` with each call of an interface, in the order of their numbers. */
 export function eachCall({ calls, base }: CallInterface, visit: (name: string, number: number) => void): void {
-  let next = 0;
-  const walk = (words: readonly string[]): void => {
-    for (const word of words) {
-      if (word === "+") walk(COMMON_CALLS.split(" "));
-      // The names of calls have letters that digits come before.
-      else if (word < ":") next = Number(word);
-      else visit(word, base + next++);
+  let next = base;
+  const walk = (words: string): void => {
+    for (const word of words.split(" ")) {
+      const letter = word.charCodeAt(0);
+      if (letter > NINE) visit(word, next++);
+      else if (word === "+") walk(COMMON_CALLS);
+      else next = base + Number(word);
     }
   };
-  walk(CALLS[calls].split(" "));
+  walk(CALLS[calls]);
 }
+
+const NINE = "9".charCodeAt(0);
 
 /** The number of a call, undefined where the interface has none of that name. */
 export function numberOfCall(arch: SeccompArch, call: string): number | undefined {

@@ -168,19 +168,19 @@ const X32_BIT = INTERFACES.SCMP_ARCH_X32.base;
 /** @param layouts that share a name of the kernel's, by their first number. */
 function listRanges(layouts: readonly CallInterface[], { verdicts, usual, beyond }: Known): Range[] {
   const ranges: Range[] = [];
+  let last: Verdict | undefined;
   const push = (first: number, verdict: Verdict, layout: CallInterface): void => {
-    const last = ranges.at(-1);
-    const same = last?.verdict === verdict && (verdict.alternatives.length === 0 || last.layout === layout);
-    if (!same) ranges.push({ first, verdict, layout });
+    ranges.push({ first, verdict, layout });
+    last = verdict;
   };
   for (const layout of layouts) {
     let next = layout.base;
     let end: number | undefined;
     push(ranges.length === 0 ? 0 : next, usual, layout);
     eachCall(layout, (name, number) => {
-      if (number > next) push(next, usual, layout);
       const verdict = verdicts.get(name);
-      push(number, verdict ?? usual, layout);
+      if (number > next && last !== usual) push(next, usual, layout);
+      if ((verdict ?? usual) !== last) push(number, verdict ?? usual, layout);
       next = number + 1;
       if (verdict !== undefined) end = next;
     });
@@ -195,6 +195,6 @@ function listRanges(layouts: readonly CallInterface[], { verdicts, usual, beyond
     push(X32_BIT, { alternatives: [], otherwise: KILL_THREAD }, own);
     push(0xffffffff, beyond, own);
   }
-  // What stands at 0 only to begin with.
+  // What stands at the beginning of an interface only to begin with.
   return ranges.filter(({ first }, index) => ranges[index + 1]?.first !== first);
 }
