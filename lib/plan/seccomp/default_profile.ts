@@ -119,8 +119,9 @@ const BY_CAPABILITY: Readonly<Record<string, string>> = {
 export const CALLS_OF_CAPABILITIES: readonly string[] = Object.keys(BY_CAPABILITY);
 
 /**
- * Sockets of these families (`AF_*` of `linux/socket.h`): those up to AF_IRDA's neighbour but AF_ALG (38), whose crypto
- * has had holes, AF_VSOCK (40), which leads past the network namespace to other machines, and others that few have.
+ * Sockets of these families (`AF_*` of `linux/socket.h`), and not of: AF_ALG (38), whose crypto has had holes; AF_VSOCK
+ * (40), which leads past the network namespace to the machine's own host; and old ones that hardly anybody uses: DECnet
+ * (12), Econet (19), ATM (20), IrDA (23), WANPIPE (25), ISDN (34), CAIF (37).
  */
 const SOCKET_FAMILIES: readonly SeccompArgument[] = [
   { index: 0, op: "SCMP_CMP_LT", value: 12 },
