@@ -144,7 +144,8 @@ export function readSecurityOptions(words: readonly string[], host: Host): Secur
     if (key === "seccomp" && value !== "" && /[=:]/.test(word)) return { seccomp: readSeccompFile(value, host) };
     if (ofKey.length > 0) {
       throw new UsageError(`--security-opt: ${key} does not take '${value}'`, {
-        hint: `it takes ${ofKey.map(([, known]) => known).join(" and ")}`,
+        hint: `it takes ${ofKey.map(([, known]) => known).join(" and ")}` +
+          (key === "seccomp" ? ", and the file of a profile" : ""),
       });
     }
     throw new UsageError(`--security-opt: '${word}' is not known`, {

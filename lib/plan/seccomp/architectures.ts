@@ -62,8 +62,10 @@ export const MACHINE_INTERFACES: Readonly<Record<Arch, readonly SeccompArch[]>> 
 /** Calls `visit` with each call of an interface, in the order of their numbers. */
 export function eachCall({ calls, base }: CallInterface, visit: (name: string, number: number) => void): void {
   let next = base;
-  const walk = (words: string): void => {
-    for (const word of words.split(" ")) {
+  const walk = (table: string): void => {
+    const words = table.split(" ");
+    for (let index = 0; index < words.length; index++) {
+      const word = words[index]!;
       const letter = word.charCodeAt(0);
       if (letter > NINE) visit(word, next++);
       else if (word === "+") walk(COMMON_CALLS);
