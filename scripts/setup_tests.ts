@@ -30,6 +30,7 @@ const TOOLS: readonly Tool[] = [
   { command: "as", package: "binutils", for: ["host"] },
   { command: "aarch64-linux-gnu-as", package: "binutils-aarch64-linux-gnu", for: ["host"] },
   { command: "qemu-aarch64", package: "qemu-user", for: ["host"] },
+  { command: "scmp_sys_resolver", package: "seccomp", for: ["host"] },
   { command: "sudo", package: "sudo", for: ["host"] },
   { command: "runc", package: "runc", for: ["host"] },
   { command: "bwrap", package: "bubblewrap", for: ["host"] },

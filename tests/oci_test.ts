@@ -218,6 +218,25 @@ test("exec runs in all of its namespaces and its cgroup, with its own code, inpu
   await refused(box, "does not exist", "exec", "c", "true");
 });
 
+test("the bundle's filter is on its command and on what is executed in it, and there is none unasked", async (box) => {
+  const seccomp = {
+    defaultAction: "SCMP_ACT_ALLOW",
+    syscalls: [{ names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO", errnoRet: 28 }],
+  };
+  const look = "grep ^Seccomp: /proc/self/status; mkdir /tmp/x 2>&1";
+  for (const [linux, mode, word] of [[{ seccomp }, 2, "No space left"], [{}, 0, ""]] as const) {
+    const bundle = makeBundle(box, { linux, more: { root: { path: box.rootfs, readonly: false } } });
+    await create(box, "c", bundle);
+    await ok(box, "start", "c");
+    const { pid } = await stateOf(box, "c");
+    assertStringIncludes(Deno.readTextFileSync(`/proc/${pid}/status`), `Seccomp:\t${mode}\n`);
+    const { stdout } = await box.paddock.run(["exec", "c", "sh", "-c", look]);
+    assertMatch(stdout, new RegExp(`^Seccomp:\\s+${mode}\n`));
+    assertStringIncludes(stdout, word);
+    await ok(box, "delete", "--force", "c");
+  }
+});
+
 test("a detached exec goes on by itself, and its id is in the file", async (box) => {
   await create(box, "c", makeBundle(box));
   await ok(box, "start", "c");
@@ -267,8 +286,6 @@ test("podman runs, executes, pauses and stops containers through it, with a term
   const ways = [
     "--network",
     "none",
-    "--security-opt",
-    "seccomp=unconfined",
     "--ulimit",
     "nofile=1000:1000",
     "--ulimit",

@@ -100,8 +100,13 @@ const namespaces = inGroup("Namespaces", [
 const security = inGroup("Security", [
   { name: "cap-add", value: "NAME", repeat: true, help: "one more capability, or ALL" },
   { name: "cap-drop", value: "NAME", repeat: true, help: "one capability less, or ALL" },
-  { name: "privileged", help: "all capabilities and devices, nothing masked" },
-  { name: "security-opt", value: "OPTION", repeat: true, help: "no-new-privileges, systempaths=unconfined" },
+  { name: "privileged", help: "all capabilities and devices, nothing masked or filtered" },
+  {
+    name: "security-opt",
+    value: "OPTION",
+    repeat: true,
+    help: "no-new-privileges, seccomp=FILE, seccomp=unconfined, systempaths=unconfined",
+  },
   { name: "sysctl", value: "KEY=VALUE", repeat: true, help: "kernel setting of its namespaces" },
 ]);
 

@@ -40,7 +40,7 @@ export function readRunOptions(words: Words, host: Host): RunOptions {
     ...readFiles(words, host),
     ...readNetwork(words),
     ...readNamespaces(words),
-    ...readRights(words),
+    ...readRights(words, host),
     memory: readMemory(words),
     cpu: readCpu(words),
     ...optional("pidsLimit", readPidsLimit(words)),
@@ -156,12 +156,15 @@ function readNamespaces(words: Words): Part<"pid" | "ipc" | "uts" | "cgroupns" |
 
 function readRights(
   words: Words,
-): Part<"capAdd" | "capDrop" | "privileged" | "noNewPrivileges" | "unmasked" | "sysctls"> {
+  host: Host,
+): Part<"capAdd" | "capDrop" | "privileged" | "noNewPrivileges" | "unmasked" | "seccomp" | "sysctls"> {
+  const privileged = isOn(words, "privileged");
   return {
     capAdd: readFlags(words, "cap-add", value.readCapability),
     capDrop: readFlags(words, "cap-drop", value.readCapability),
-    privileged: isOn(words, "privileged"),
-    ...value.readSecurityOptions(allValues(words, "security-opt")),
+    privileged,
+    seccomp: { kind: privileged ? "unconfined" : "default" },
+    ...value.readSecurityOptions(allValues(words, "security-opt"), host),
     sysctls: Object.fromEntries(readFlags(words, "sysctl", (text) => readPair(text))),
   };
 }

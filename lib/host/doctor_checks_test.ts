@@ -73,6 +73,13 @@ Deno.test("limits say which flags are lost, and why the controller is missing", 
   assertStringIncludes(find("cgroup-cpuset", host).remedy!, "kernel that was built with it");
 });
 
+Deno.test("a kernel without filters of system calls is a no, and the way around it is said", () => {
+  assertEquals(find("seccomp", examine()).detail, "kill_process, errno, allow");
+  const host = examine({ facts: exampleFacts({ has: { seccomp_filter: false } }) });
+  assertEquals(find("seccomp", host).verdict, "no");
+  assertStringIncludes(find("seccomp", host).remedy!, "--security-opt seccomp=unconfined");
+});
+
 Deno.test("limits of v2 find devices and freezing where there is no controller for them", () => {
   assertEquals(find("cgroup-devices", examine()).detail, "v2, a BPF program");
   assertEquals(find("cgroup-freezer", examine()).detail, "v2, cgroup.freeze");

@@ -44,6 +44,7 @@ export const FEATURES = [
   "cgroup_namespace",
   "mqueue",
   "bpf_cgroup_device",
+  "seccomp_filter",
 ] as const;
 
 export type Feature = typeof FEATURES[number];

@@ -26,6 +26,7 @@ export function probeFeatures(context: FeatureContext): Record<Feature, boolean>
 
 const EPERM = 1;
 const EBADF = 9;
+const EFAULT = 14;
 const ENODEV = 19;
 const EINVAL = 22;
 const ENOSYS = 38;
@@ -34,6 +35,7 @@ const AT_FDCWD = -100;
 const INVALID_FLAGS = 0xffff_ffff;
 const CLOSE_RANGE_CLOEXEC = 4;
 const NO_DESCRIPTOR = 0x7fff_fff0;
+const SECCOMP_SET_MODE_FILTER = 1;
 const BPF_PROG_DETACH = 9;
 const BPF_CGROUP_DEVICE = 6;
 
@@ -75,6 +77,8 @@ const PROBES: Record<Feature, (context: FeatureContext) => boolean> = {
     const answer = syscall("bpf", BPF_PROG_DETACH, attributes, attributes.length);
     return answer === -EBADF || (answer === -EPERM && uid !== 0 && isKernelAtLeast(version, 4, 15));
   },
+  // A filter without a program: EFAULT from a kernel that would look at it, EINVAL from one that has none.
+  seccomp_filter: () => syscall("seccomp", SECCOMP_SET_MODE_FILTER, 0, null) === -EFAULT,
 };
 
 /** True where `/proc/filesystems` lists the type. */

@@ -44,13 +44,22 @@ import {
 import { netDeviceRegions, OWN_NETWORK, planMove, planNetAddresses, planNetDevices } from "./net_devices.ts";
 import { PATH_REGIONS, planProtectedPaths } from "./paths.ts";
 import { planShiftedRelease, planShiftedSources, shiftedRegions } from "./idmap.ts";
-import { planInit } from "./init.ts";
+import { planInit, planInitFile } from "./init.ts";
 import { withIntelRdt } from "./intel_rdt.ts";
 import { joinedUser, planJoin, planJoiner } from "./joined_user.ts";
 import { planLabels } from "./labels.ts";
 import { planPolicies } from "./policies.ts";
-import { planDirectory, planDirectoryCheck, planEmptyInput, planExec, planSession, resetSignals } from "./process.ts";
+import {
+  planCloseLock,
+  planDirectory,
+  planDirectoryCheck,
+  planEmptyInput,
+  planExec,
+  planSession,
+  resetSignals,
+} from "./process.ts";
 import { planRelay, planStreams, planTerminalSize, TERMINAL_REGIONS } from "./terminal.ts";
+import { planSeccomp } from "./seccomp/acts.ts";
 import { planDirectories, planPivot, planPropagation, planRemoval, planRootfs } from "./rootfs.ts";
 import { withRunId } from "./run_id.ts";
 import type { Setting } from "./setting.ts";
@@ -205,7 +214,11 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...(config.process.terminal && setting.creation?.consoleSocket !== undefined ? [planHandOver()] : []),
     ...(config.process.terminal ? [planStreams(config)] : []),
     ...(setting.creation === undefined ? [] : planWaitForStart(config)),
-    setting.init ? planInit(config, facts.arch) : planExec(config),
+    planCloseLock(),
+    ...(setting.init ? [planInitFile(config, facts.arch)] : []),
+    // Nothing but the exec comes after it, whatever it forbids.
+    ...planSeccomp(config, facts, setting.filter),
+    setting.init ? planInit(config) : planExec(config),
     planContainerFault(),
   ];
   return { side: "container", title: "the container", fault: "container.fault", acts: labelFirst(acts, "container") };

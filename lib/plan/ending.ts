@@ -28,7 +28,9 @@ export function planContainerFault(): Act {
     steps: [
       step("@origin", [], { label: "container.fault" }),
       step("@store", [{ region: BUILT_IN.fault }, previous()]),
-      step("exit_group", [EXIT.failed]),
+      // A filter may forbid even this. Then it dies of an address where nothing is.
+      step("exit_group", [EXIT.failed], { onNegative: "next" }),
+      step("@load", [0, 0]),
     ],
   };
 }

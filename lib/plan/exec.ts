@@ -28,6 +28,7 @@ import { planClone, planLauncher, planStarted, planWatch, REGIONS } from "./moni
 import { planBeforeClone, planNamespaces, planReturn } from "./namespaces.ts";
 import { planDirectory, planDirectoryCheck, planExec, planSession, resetSignals } from "./process.ts";
 import { PATH_REGIONS } from "./paths.ts";
+import { planSeccomp } from "./seccomp/acts.ts";
 import type { Setting } from "./setting.ts";
 import { ROOT } from "./targets.ts";
 import { planPty, planRelay, planStreams, planTerminalSize, TERMINAL_REGIONS } from "./terminal.ts";
@@ -120,6 +121,7 @@ function inside(config: Config, facts: Facts, setting: ExecSetting): Act[] {
     planDirectoryCheck(config),
     ...(terminal && setting.consoleSocket !== undefined ? [planHandOver()] : []),
     ...(terminal ? [planStreams(config)] : []),
+    ...planSeccomp(config, facts, setting.filter),
     planExec(config),
     planContainerFault(),
   ];

@@ -3,7 +3,8 @@
  *
  * The order is fixed by what each step needs: limits while the host's privileges are still there; the bounding set
  * while CAP_SETPCAP is; groups before the user, for afterwards they cannot be changed; capabilities after the ids, which
- * clear them; no_new_privs after everything that a filter could forbid; a seccomp filter would come last.
+ * clear them; no_new_privs after everything that a filter could forbid. The seccomp filter comes last of all
+ * (`seccomp/acts.ts`), and where there is no no_new_privs CAP_SYS_ADMIN is kept for it.
  *
  * @module
  */
@@ -12,6 +13,7 @@ import type { Facts } from "../host/facts.ts";
 import { type Act, type Field, flags, type Step, step, writeFile } from "../program/step.ts";
 import type { Capabilities, Config, Rlimit } from "../spec/config.ts";
 import { numberOfRlimit } from "../spec/rlimits.ts";
+import { hasFilter } from "./seccomp/acts.ts";
 
 /**
  * The OOM score, through the host's /proc, which is there until the pivot.
@@ -56,15 +58,17 @@ export function planIdentity(config: Config, facts: Facts): Act[] {
   const { user, capabilities, noNewPrivileges } = config.process;
   const acts: Act[] = [];
   if (capabilities !== undefined) acts.push(dropBounding(capabilities, facts));
-  acts.push(...setIds(config, keepsCapabilities(config)));
-  if (capabilities !== undefined) acts.push(...setCapabilities(capabilities));
+  const forFilter = hasFilter(config) && noNewPrivileges !== true ? ["CAP_SYS_ADMIN"] : [];
+  acts.push(...setIds(config, keepsCapabilities(config, forFilter)));
+  if (capabilities !== undefined) acts.push(...setCapabilities(capabilities, forFilter));
+  else if (forFilter.length > 0 && user.uid !== 0) acts.push(...setCapabilities({}, forFilter));
   if (noNewPrivileges) acts.push(noNewPrivilegesAct());
   acts.push(setUmask(user.umask ?? 0o022));
   return acts;
 }
 
-function keepsCapabilities({ process: { user, capabilities } }: Config): boolean {
-  return user.uid !== 0 && (capabilities?.permitted ?? []).length > 0;
+function keepsCapabilities({ process: { user, capabilities } }: Config, more: readonly string[]): boolean {
+  return user.uid !== 0 && (capabilities?.permitted ?? []).length + more.length > 0;
 }
 
 /** The set as a number; bit n is capability n. */
@@ -118,9 +122,14 @@ function setIds(config: Config, keep: boolean): Act[] {
   }];
 }
 
-/** `capset` with version 3 of its structs, and the ambient set (`man 2 capset`, `man 2 prctl`). */
-function setCapabilities(capabilities: Capabilities): Act[] {
-  const masks = [capabilities.effective, capabilities.permitted, capabilities.inheritable].map(capabilityMask);
+/**
+ * `capset` with version 3 of its structs, and the ambient set (`man 2 capset`, `man 2 prctl`).
+ *
+ * @param more for the steps until the exec, which takes it away.
+ */
+function setCapabilities(capabilities: Capabilities, more: readonly string[]): Act[] {
+  const { effective = [], permitted = [], inheritable = [] } = capabilities;
+  const masks = [[...effective, ...more], [...permitted, ...more], inheritable].map(capabilityMask);
   const words = [0n, 32n].flatMap((shift) => masks.map((mask) => (mask >> shift) & 0xffffffffn));
   const header: Field[] = [{ at: 0, size: 4, value: 0x20080522 }];
   const data = words.map((value, index): Field => ({ at: 4 * index, size: 4, value }));

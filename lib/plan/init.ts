@@ -12,7 +12,7 @@ import { BUILT_IN } from "../program/layout.ts";
 import { type Act, type Arch, flags, previous, type Region, result, step, text } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
 import { planReport } from "./ending.ts";
-import { closeLock, CODE, planExec, resetSignals, stringVector } from "./process.ts";
+import { CODE, planExec, resetSignals, stringVector } from "./process.ts";
 
 const SIGCHLD = 17;
 
@@ -26,17 +26,16 @@ const REGIONS: Readonly<Record<string, Region>> = {
   [CODE]: { size: 8 },
 };
 
-/** In the container's process 1, in place of the command: becomes the init. */
-export function planInit(config: Config, arch: Arch): Act {
+/** In the container's process 1: the init as a sealed file in memory. */
+export function planInitFile(config: Config, arch: Arch): Act {
   const program = initProgram(config, arch);
   const MFD_CLOEXEC_ALLOW_SEALING = 3;
   const ALL_SEALS = 0xf;
   return {
-    what: "execute init",
-    why: "process 1 must reap orphans and gets only the signals that it handles; few commands are written for that",
-    shell: [`exec tini -- ${config.process.args[0] ?? ""}`],
+    what: "make a file of init",
+    why: "the image needs nothing of it, and can change nothing in it",
+    shell: [],
     steps: [
-      closeLock(),
       step("memfd_create", [text("paddock-init"), MFD_CLOEXEC_ALLOW_SEALING], { label: "init" }),
       step("write", [
         result("init"),
@@ -44,6 +43,17 @@ export function planInit(config: Config, arch: Arch): Act {
         program.length,
       ]),
       step("fcntl", [result("init"), flags("F_ADD_SEALS"), ALL_SEALS]),
+    ],
+  };
+}
+
+/** In place of the command: process 1 becomes the init. */
+export function planInit(config: Config): Act {
+  return {
+    what: "execute init",
+    why: "process 1 must reap orphans and gets only the signals that it handles; few commands are written for that",
+    shell: [`exec tini -- ${config.process.args[0] ?? ""}`],
+    steps: [
       step("execveat", [result("init"), text(""), stringVector(["init"]), stringVector([]), flags("AT_EMPTY_PATH")]),
     ],
   };

@@ -1,17 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { decodeProgram } from "../program/decode.ts";
 import { exampleConfig, findSteps, writeSteps } from "./config_example.ts";
-import { initProgram, planInit } from "./init.ts";
+import { initProgram, planInit, planInitFile } from "./init.ts";
 
 const CONFIG = exampleConfig({ process: { args: ["server", "--port", "80"], env: ["PATH=/a:/b"] } });
 
 Deno.test("planInit executes a sealed program from memory, so that the image needs nothing of it", () => {
-  const act = planInit(CONFIG, "x86_64");
-  const lines = writeSteps([act]);
-  const at = lines.findIndex((line) => line.startsWith("memfd_create"));
-  assertEquals(lines.slice(at).map((line) => line.split("(")[0]), ["memfd_create", "write", "fcntl", "execveat"]);
+  const acts = [planInitFile(CONFIG, "x86_64"), planInit(CONFIG)];
+  const lines = writeSteps(acts);
+  assertEquals(lines.map((line) => line.split("(")[0]), ["memfd_create", "write", "fcntl", "execveat"]);
   assert(lines.includes("fcntl(<init>, F_ADD_SEALS, 15)"));
-  const [write] = findSteps([act], "write");
+  const [write] = findSteps(acts, "write");
   const block = write!.args[1];
   assert(typeof block === "object" && "block" in block);
   const [field] = block.block.fields;

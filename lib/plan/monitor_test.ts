@@ -157,6 +157,7 @@ Deno.test("planContainerFault notes the step that led there, and ends the child"
     "@origin()",
     `@store(&${BUILT_IN.fault}, <1 back>)`,
     "exit_group(125)",
+    "@load(0, 0)",
   ]);
 });
 

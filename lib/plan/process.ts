@@ -142,8 +142,13 @@ export function candidates(config: Config): string[] {
 }
 
 /** The lock of the container is the launcher's: the command has no descriptor but the standard ones. */
-export function closeLock(): Step {
-  return step("close", [LOCK_FD], { onNegative: "next" });
+export function planCloseLock(): Act {
+  return {
+    what: "close the container's lock",
+    why: "it is the launcher's, and says that the container is alive",
+    shell: [],
+    steps: [step("close", [LOCK_FD], { onNegative: "next" })],
+  };
 }
 
 /** A NULL-terminated array of strings. */
@@ -172,7 +177,6 @@ export function planExec(config: Config): Act {
     why: "the command takes this process over; it is the container's first",
     shell: [`exec ${quoteCommand(config.process.args)}`],
     steps: [
-      closeLock(),
       ...steps,
       step("@store", [{ region: CODE }, EXIT.notFound]),
       step("@add", [{ load: "refused" }, 0], { onZero: "exec.failed", onPositive: "exec.failed" }),

@@ -16,7 +16,6 @@ Deno.test("candidates takes a command with a slash as it is, and looks for other
 Deno.test("planExec tries each candidate: what is not there leads on, what refuses is remembered", () => {
   const act = planExec(exampleConfig({ process: { args: ["sh", "-c", "true"], env: ["PATH=/a:/b"] } }));
   assertEquals(writeSteps([act]), [
-    "close(3)",
     'execve("/a/sh", {32 bytes}, {16 bytes})',
     "@add(<1 back>, 2)",
     "@add(<2 back>, 20)",

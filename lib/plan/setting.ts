@@ -40,6 +40,8 @@ export interface Setting {
   readonly trace: boolean;
   /** For a container that waits to be started; nobody watches over it then but whoever called. */
   readonly creation?: Creation;
+  /** The filter of system calls that the Config asks for, compiled (`seccomp/compile.ts`); absent where it asks for none. */
+  readonly filter?: Uint8Array;
   /** For a launcher that the next run of the same words takes from the cache; it is never `prepared`. */
   readonly cached?: CachedRun;
 }

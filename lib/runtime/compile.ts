@@ -27,7 +27,7 @@ export async function compileContainer(options: RunOptions, output: string, voic
   const name = options.name ?? nameOf(output);
   const id = `${name}-${RUN_ID_DIGITS}`;
   const stateDir = `${options.root}/${id}`;
-  const { config, setting } = prepareContainer(options, facts, image, {
+  const { config, setting } = await prepareContainer(options, facts, image, {
     id,
     name,
     stateDir,

@@ -22,11 +22,13 @@ import { KEPT_FILE } from "../plan/freshness.ts";
 import { LOCK_FD, type Setting } from "../plan/setting.ts";
 import { assemble } from "../program/assemble.ts";
 import type { Config } from "../spec/config.ts";
+import { writeConfigText } from "../spec/config_text.ts";
 import { type BundleConfig, readBundleConfig } from "../spec/bundle.ts";
 import { EXEC_FIFO } from "../state/bundle_container.ts";
 import { createContainer, type OwnedContainer } from "../state/container.ts";
 import type { Roots } from "../state/root.ts";
 import { eraseContainer } from "./erase_container.ts";
+import { compileFilter } from "./filter.ts";
 import { requireRoot } from "./run.ts";
 import type { Voice } from "./voice.ts";
 
@@ -53,9 +55,10 @@ export async function createFromBundle(options: CreateOptions, voice: Voice): Pr
   warnings.forEach(({ path, problem }) => voice.note(`${path}: ${problem}; left out`));
   checkTerminal(config, options);
   refuseHooks(config);
+  const filter = await compileFilter(config, facts);
   const owned = createContainer(options, options.id);
   try {
-    create(options, facts, config, owned);
+    create(options, facts, config, filter, owned);
   } catch (error) {
     await eraseContainer(owned, options);
     throw error;
@@ -107,11 +110,17 @@ function refuseHooks({ hooks = {} }: Config): void {
   throw new PaddockError(`hooks.${name}: paddock calls no hooks`, { hint: "leave them out, or use another runtime" });
 }
 
-function create(options: CreateOptions, facts: Facts, config: Config, owned: OwnedContainer): never {
+function create(
+  options: CreateOptions,
+  facts: Facts,
+  config: Config,
+  filter: Uint8Array | undefined,
+  owned: OwnedContainer,
+): never {
   const fifo = `${owned.directory}/${EXEC_FIFO}`;
   const S_IFIFO = 0o010000;
   must(fifo, "mknodat", -100, fifo, S_IFIFO | 0o600, 0);
-  const setting = settingOf(options, config, owned, fifo);
+  const setting = { ...settingOf(options, config, owned, fifo), ...(filter === undefined ? {} : { filter }) };
   const plan = planContainer(config, facts, setting);
   owned.writeRecord({
     id: owned.id,
@@ -125,7 +134,7 @@ function create(options: CreateOptions, facts: Facts, config: Config, owned: Own
     keep: true,
   });
   owned.writeFile(KEPT_FILE, "");
-  owned.writeFile("config.json", JSON.stringify(config));
+  owned.writeFile("config.json", writeConfigText(config));
   becomeLauncher(assemble(plan), {
     title: `paddock: ${options.id}`,
     keep: { fd: owned.lock.fd, as: LOCK_FD },

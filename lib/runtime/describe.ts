@@ -6,6 +6,7 @@
 import { PaddockError } from "../base/errors.ts";
 import { exampleConfigFile } from "../spec/example_config.ts";
 import { describeFeatures } from "../spec/features.ts";
+import { SECCOMP_ACTIONS, SECCOMP_ARCHITECTURES, SECCOMP_FLAGS, SECCOMP_OPERATORS } from "../spec/seccomp.ts";
 
 /** A `config.json` to begin with. */
 export function formatExampleConfig(): string {
@@ -25,7 +26,17 @@ export function writeExampleConfig(bundle: string): void {
   }
 }
 
+/** What the compiler of filters knows; `SCMP_ACT_NOTIFY` is refused, for nobody hands its descriptor on. */
+const SECCOMP = {
+  enabled: true,
+  actions: SECCOMP_ACTIONS.filter((action) => action !== "SCMP_ACT_NOTIFY"),
+  operators: SECCOMP_OPERATORS,
+  archs: SECCOMP_ARCHITECTURES,
+  knownFlags: SECCOMP_FLAGS,
+  supportedFlags: SECCOMP_FLAGS,
+};
+
 /** The features document (features.md): about this build, not about the host. */
 export function formatFeatures(version: string): string {
-  return `${JSON.stringify(describeFeatures({ version, seccomp: { enabled: false }, hooks: [] }), null, 2)}\n`;
+  return `${JSON.stringify(describeFeatures({ version, seccomp: SECCOMP, hooks: [] }), null, 2)}\n`;
 }

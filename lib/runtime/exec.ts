@@ -12,10 +12,11 @@ import { type ExecSetting, planExecInto } from "../plan/exec.ts";
 import { assemble } from "../program/assemble.ts";
 import type { Config, Namespace, NamespaceType, Process } from "../spec/config.ts";
 import { grantCapabilities } from "../spec/grantable.ts";
-import { parseConfig, parseProcess } from "../spec/parse.ts";
+import { parseConfigText, parseProcess } from "../spec/parse.ts";
 import { checkConfig } from "../spec/validate.ts";
 import { type BundleContainer, openBundleContainer } from "../state/bundle_container.ts";
 import { makeDirectory, type Roots } from "../state/root.ts";
+import { compileFilter } from "./filter.ts";
 import { COMMAND_FILE } from "./finish_exec.ts";
 import { requireRoot } from "./run.ts";
 import type { Voice } from "./voice.ts";
@@ -52,22 +53,23 @@ export interface ProcessChanges {
  *
  * @throws PaddockError saying why.
  */
-export function execInBundle(options: ExecOptions, voice: Voice): number {
+export async function execInBundle(options: ExecOptions, voice: Voice): Promise<number> {
   const facts = probeHost();
   requireRoot(facts);
   const seen = openRunning(options);
-  const own = parseConfig(JSON.parse(Deno.readTextFileSync(`${seen.directory}/config.json`)));
+  const own = parseConfigText(Deno.readTextFileSync(`${seen.directory}/config.json`));
   const { process, left } = grantCapabilities(chooseProcess(own.process, options), facts.capabilities);
   left.forEach(({ path, problem }) => voice.note(`${path}: ${problem}; left out`));
   checkTerminal(process, options);
   const checked = checkConfig({ ...own, process });
   // Of its own namespaces, which the checks of a bundle know nothing of.
   const config = { ...checked, linux: { ...own.linux, namespaces: joinAll(own, seen) } };
+  const filter = await compileFilter(config, facts);
   const session = `${seen.directory}/exec/${Deno.pid}`;
   makeDirectory(`${seen.directory}/exec`);
   makeDirectory(session);
   Deno.writeTextFileSync(`${session}/${COMMAND_FILE}`, JSON.stringify(process.args), { mode: 0o600 });
-  start(options, facts, config, seen, session);
+  start(options, facts, config, seen, { session, filter });
 }
 
 function openRunning({ id, root, ignorePaused }: ExecOptions): BundleContainer {
@@ -133,7 +135,13 @@ function joinAll({ linux: { namespaces } }: Config, { pid }: BundleContainer): N
   return namespaces.map(({ type }) => ({ type, path: `/proc/${pid}/ns/${FILES[type]}` }));
 }
 
-function start(options: ExecOptions, facts: Facts, config: Config, seen: BundleContainer, session: string): never {
+function start(
+  options: ExecOptions,
+  facts: Facts,
+  config: Config,
+  seen: BundleContainer,
+  { session, filter }: { readonly session: string; readonly filter: Uint8Array | undefined },
+): never {
   const { id, root, dataRoot, detach, consoleSocket, pidFile } = options;
   const own = [...selfCommand(), ...options.passedOn, "finish", "--root", root, "--data-root", dataRoot];
   const setting: ExecSetting = {
@@ -151,6 +159,7 @@ function start(options: ExecOptions, facts: Facts, config: Config, seen: BundleC
     finish: { argv: [...own, "--session", session, id], env: [] },
     keep: false,
     trace: false,
+    ...(filter === undefined ? {} : { filter }),
     joins: seen.record.cgroupPaths,
     detached: detach,
     pidFiles: pidFile === undefined ? [] : [pidFile],

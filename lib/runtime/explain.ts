@@ -31,7 +31,7 @@ export async function explainContainer(
   const image = await openImage(options, facts, "look", voice);
   image.notes.forEach((note) => voice.note(note));
   const id = options.name ?? "example";
-  const { config, setting } = prepareContainer(options, facts, image, {
+  const { config, setting } = await prepareContainer(options, facts, image, {
     id,
     name: id,
     stateDir: `${options.root}/${id}`,

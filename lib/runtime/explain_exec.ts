@@ -32,7 +32,11 @@ export function explainExec(program: Program, fault: DecodedStep, record: Contai
     return new PaddockError(`cannot execute ${path}: ${reason.why}`, { exitCode, hint: reason.hint });
   }
   if (missing) return notFound(command, paths, layers);
-  return new PaddockError(`cannot execute ${path ?? command}: ${describeErrno(-fault.result)}`, { exitCode });
+  const filtered = program.steps.some(({ call }) => call === "seccomp");
+  return new PaddockError(`cannot execute ${path ?? command}: ${describeErrno(-fault.result)}`, {
+    exitCode,
+    ...(filtered && code !== "EACCES" ? { hint: "a seccomp profile has to allow execve" } : {}),
+  });
 }
 
 function notFound(command: string, paths: readonly string[], layers: readonly string[]): PaddockError {

@@ -84,6 +84,11 @@ const HINTS: readonly Hint[] = [
     hint: "paddock itself lacks a capability that --cap-add asks for: `paddock doctor` lists them",
   },
   {
+    fits: ({ call }, code) => call === "seccomp" && code === "EINVAL",
+    hint:
+      "this kernel has no filters of system calls, or not the flags that the profile asks for: see `paddock doctor`",
+  },
+  {
     fits: (_, code) => code === "EPERM" || code === "EACCES",
     hint: "paddock lacks a privilege here, or a security module forbids it: see `paddock doctor`",
   },

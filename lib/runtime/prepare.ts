@@ -16,6 +16,7 @@ import { buildConfig } from "../spec/from_options.ts";
 import { buildHosts, buildResolvConf } from "../spec/network_files.ts";
 import type { RunOptions } from "../spec/run_options.ts";
 import { checkConfig } from "../spec/validate.ts";
+import { compileFilter, withProfile } from "./filter.ts";
 import type { OpenedImage } from "./open_image.ts";
 import type { Place } from "./place.ts";
 import { lookUpSurroundings, readHostResolvConf } from "./surroundings.ts";
@@ -32,13 +33,13 @@ export interface Prepared {
  * @param cached for a launcher that is to be kept in the cache.
  * @throws PaddockError naming the option that does not fit this host or this image.
  */
-export function prepareContainer(
+export async function prepareContainer(
   options: RunOptions,
   facts: Facts,
   image: OpenedImage,
   place: Place,
   cached?: (config: Config) => CachedRun,
-): Prepared {
+): Promise<Prepared> {
   const rootfs = image.rootfs(place);
   const around = lookUpSurroundings({
     id: place.id,
@@ -48,7 +49,8 @@ export function prepareContainer(
     image: image.config,
     ...(image.files === undefined ? {} : { files: image.files }),
   });
-  const config = checkConfig(buildConfig(withoutNodes(options, facts), around));
+  const config = checkConfig(await withProfile(buildConfig(withoutNodes(options, facts), around), options, facts));
+  const filter = await compileFilter(config, facts);
   const files = etcFiles(options, config);
   const setting: Setting = {
     id: place.id,
@@ -66,6 +68,7 @@ export function prepareContainer(
     ...(place.finish === undefined ? {} : { finish: place.finish }),
     keep: place.keep,
     trace: options.trace,
+    ...(filter === undefined ? {} : { filter }),
     ...(cached === undefined ? {} : { cached: cached(config) }),
   };
   return { config, setting };

@@ -18,6 +18,7 @@ import { KEPT_FILE } from "../plan/freshness.ts";
 import { LOCK_FD, type RootfsSource, RUN_ID_DIGITS } from "../plan/setting.ts";
 import { assemble, markJustMade } from "../program/assemble.ts";
 import type { Config } from "../spec/config.ts";
+import { writeConfigText } from "../spec/config_text.ts";
 import type { RunOptions } from "../spec/run_options.ts";
 import { createContainer, type OwnedContainer } from "../state/container.ts";
 import type { ContainerRecord } from "../state/record.ts";
@@ -47,10 +48,10 @@ export async function runContainer(options: RunOptions, beginning: Beginning, vo
   const image = await openImage(options, facts, "import", voice);
   image.notes.forEach((note) => voice.note(note));
   // What was guessed the user is told each time.
-  if (cacheable !== undefined && image.notes.length === 0) startCached(options, facts, image, cacheable);
+  if (cacheable !== undefined && image.notes.length === 0) return await startCached(options, facts, image, cacheable);
   const owned = createContainer(options, options.name);
   try {
-    start(options, facts, image, owned);
+    return await start(options, facts, image, owned);
   } catch (error) {
     await eraseContainer(owned, options);
     throw error;
@@ -66,7 +67,12 @@ export function requireRoot(facts: Facts): void {
 }
 
 /** Starts a container by a launcher that the next run of the same words takes from the cache. */
-function startCached(options: RunOptions, facts: Facts, image: OpenedImage, { call, seen, anew }: Cacheable): never {
+async function startCached(
+  options: RunOptions,
+  facts: Facts,
+  image: OpenedImage,
+  { call, seen, anew }: Cacheable,
+): Promise<never> {
   const title = nameOfImage(options.image);
   const id = `${title}-${RUN_ID_DIGITS}`;
   const place: Place = {
@@ -78,11 +84,11 @@ function startCached(options: RunOptions, facts: Facts, image: OpenedImage, { ca
     keep: false,
     finish: { argv: finishCommand(options, id), env: finishEnvironment() },
   };
-  const { config, setting } = prepareContainer(options, facts, image, place, (config) => ({
+  const { config, setting } = await prepareContainer(options, facts, image, place, (config) => ({
     seen,
     anew,
     stateRoot: options.root,
-    config: JSON.stringify(config),
+    config: writeConfigText(config),
     record: describeContainer(options, image, place, config, image.rootfs(place)),
   }));
   const launcher = assemble(planContainer(config, facts, setting));
@@ -103,9 +109,14 @@ function nameOfImage(image: string): string {
   return base.replace(/[^a-zA-Z0-9_.-]+/g, "-").replace(/^[^a-zA-Z0-9]+/, "").slice(0, 30) || "container";
 }
 
-function start(options: RunOptions, facts: Facts, image: OpenedImage, owned: OwnedContainer): never {
+async function start(
+  options: RunOptions,
+  facts: Facts,
+  image: OpenedImage,
+  owned: OwnedContainer,
+): Promise<never> {
   const place = choosePlace(options, image, owned);
-  const { config, setting } = prepareContainer(options, facts, image, place);
+  const { config, setting } = await prepareContainer(options, facts, image, place);
   relabelVolumes(options);
   const plan = planContainer(config, facts, setting);
   const record: ContainerRecord = {
@@ -117,7 +128,7 @@ function start(options: RunOptions, facts: Facts, image: OpenedImage, owned: Own
   makeDataDir(options, owned, record);
   owned.writeRecord(record);
   if (place.keep) owned.writeFile(KEPT_FILE, "");
-  owned.writeFile("config.json", JSON.stringify(config));
+  owned.writeFile("config.json", writeConfigText(config));
   becomeLauncher(assemble(plan), {
     title: `paddock: ${setting.name}`,
     keep: { fd: owned.lock.fd, as: LOCK_FD },

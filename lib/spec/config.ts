@@ -7,6 +7,8 @@
  * @module
  */
 
+import type { SECCOMP_ACTIONS, SECCOMP_ARCHITECTURES, SECCOMP_FLAGS, SECCOMP_OPERATORS } from "./seccomp.ts";
+
 /** A container as the OCI runtime-spec describes it. */
 export interface Config {
   readonly ociVersion: string;
@@ -146,6 +148,7 @@ export interface Linux {
   /** SELinux context of the container's filesystems. */
   readonly mountLabel?: string;
   readonly sysctl?: Readonly<Record<string, string>>;
+  readonly seccomp?: Seccomp;
   readonly maskedPaths?: readonly string[];
   readonly readonlyPaths?: readonly string[];
 }
@@ -210,6 +213,46 @@ export interface Personality {
   /** The specification knows none. */
   readonly flags?: readonly string[];
 }
+
+/** Which system calls may be made (config-linux.md, Seccomp). */
+export interface Seccomp {
+  /** What happens to a call that no rule is about. */
+  readonly defaultAction: SeccompAction;
+  /** With `SCMP_ACT_ERRNO` the error, with `SCMP_ACT_TRACE` what the tracer is told; EPERM where it is absent. */
+  readonly defaultErrnoRet?: number;
+  /** The machine's own is always among them. */
+  readonly architectures?: readonly SeccompArch[];
+  /** Absent: `SECCOMP_FILTER_FLAG_SPEC_ALLOW`, as runc. */
+  readonly flags?: readonly SeccompFlag[];
+  /** The socket to which the descriptor for `SCMP_ACT_NOTIFY` goes. */
+  readonly listenerPath?: string;
+  readonly listenerMetadata?: string;
+  readonly syscalls?: readonly SeccompRule[];
+}
+
+/** What happens to these calls where all arguments fit. */
+export interface SeccompRule {
+  readonly names: readonly string[];
+  readonly action: SeccompAction;
+  readonly errnoRet?: number;
+  readonly args?: readonly SeccompArgument[];
+}
+
+/** A comparison of an argument, `index` from 0; with `SCMP_CMP_MASKED_EQ` `value` is the mask and `valueTwo` what is compared. */
+export interface SeccompArgument {
+  readonly index: number;
+  readonly value: Word;
+  readonly valueTwo?: Word;
+  readonly op: SeccompOperator;
+}
+
+/** 64 bits without a sign; a bigint where a number would not be exact. */
+export type Word = number | bigint;
+
+export type SeccompAction = typeof SECCOMP_ACTIONS[number];
+export type SeccompOperator = typeof SECCOMP_OPERATORS[number];
+export type SeccompArch = typeof SECCOMP_ARCHITECTURES[number];
+export type SeccompFlag = typeof SECCOMP_FLAGS[number];
 
 /** Limits for the container's cgroups (config-linux.md, Control groups). */
 export interface Resources {

@@ -82,6 +82,8 @@ export const ANNOTATIONS = {
   stopSignal: "dev.paddock.stop-signal",
   /** The image in the user's words. */
   image: "dev.paddock.image",
+  /** "default": system calls are filtered by paddock's own profile, which depends on machine and capabilities. */
+  seccomp: "dev.paddock.seccomp",
   /** Followed by a label's key. */
   label: "dev.paddock.label.",
 } as const;
@@ -244,6 +246,7 @@ function buildAnnotations(options: RunOptions, { image }: Surroundings): Record<
   return {
     [ANNOTATIONS.image]: options.image,
     ...(options.init ? { [ANNOTATIONS.init]: "true" } : {}),
+    ...(options.seccomp.kind === "default" ? { [ANNOTATIONS.seccomp]: "default" } : {}),
     ...(signal === undefined ? {} : { [ANNOTATIONS.stopSignal]: signal }),
     ...Object.fromEntries(Object.entries(labels).map(([key, value]) => [ANNOTATIONS.label + key, value])),
   };

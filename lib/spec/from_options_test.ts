@@ -41,6 +41,7 @@ const OPTIONS: RunOptions = {
   privileged: false,
   noNewPrivileges: false,
   unmasked: false,
+  seccomp: { kind: "default" },
   sysctls: {},
   memory: { disableOOMKiller: false },
   cpu: {},
@@ -112,7 +113,7 @@ Deno.test("buildConfig: the default container is docker's, and valid", () => {
   assertEquals(config.linux.readonlyPaths, READONLY_PATHS);
   assertEquals(config.linux.resources?.devices?.[0], { allow: false, access: "rwm" });
   assertEquals(Object.keys(config.linux.resources ?? {}), ["devices"]);
-  assertEquals(config.annotations, { [ANNOTATIONS.image]: "web.tar" });
+  assertEquals(config.annotations, { [ANNOTATIONS.image]: "web.tar", [ANNOTATIONS.seccomp]: "default" });
 });
 
 Deno.test("buildConfig: entrypoint and command follow docker's rules", () => {
@@ -353,6 +354,7 @@ Deno.test("buildConfig: what the specification has no field for stands in annota
   assertEquals(config.annotations, {
     [ANNOTATIONS.image]: "web.tar",
     [ANNOTATIONS.init]: "true",
+    [ANNOTATIONS.seccomp]: "default",
     [ANNOTATIONS.stopSignal]: "QUIT",
     [`${ANNOTATIONS.label}a`]: "1",
     [`${ANNOTATIONS.label}b`]: "3",
@@ -360,4 +362,11 @@ Deno.test("buildConfig: what the specification has no field for stands in annota
   assertEquals(config.process.cwd, "/srv");
   assertEquals(build({ workdir: "/w" }, { image }).process.cwd, "/w");
   assertEquals(build({ stopSignal: "INT" }, { image }).annotations[ANNOTATIONS.stopSignal], "INT");
+});
+
+Deno.test("buildConfig: system calls are filtered by default, and only by default", () => {
+  const annotation = (seccomp: RunOptions["seccomp"]) => build({ seccomp }).annotations[ANNOTATIONS.seccomp];
+  assertEquals(annotation({ kind: "default" }), "default");
+  assertEquals(annotation({ kind: "unconfined" }), undefined);
+  assertEquals(annotation({ kind: "file", path: "/p.json", text: "{}" }), undefined);
 });

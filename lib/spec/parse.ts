@@ -7,7 +7,8 @@
  */
 import { PaddockError } from "../base/errors.ts";
 import type * as oci from "./config.ts";
-import { amount, integer, list, may, need, object, oneOf, record, text, truth } from "./shape.ts";
+import { SECCOMP_ACTIONS, SECCOMP_ARCHITECTURES, SECCOMP_FLAGS, SECCOMP_OPERATORS } from "./seccomp.ts";
+import { amount, integer, list, may, need, object, oneOf, readJson, record, text, truth, word } from "./shape.ts";
 
 /**
  * A Config from parsed JSON. Fields that are not known are passed over (runtime-spec config.md, Extensibility).
@@ -44,7 +45,7 @@ export function parseResources(json: unknown): oci.Resources {
  */
 export function parseConfigText(source: string): oci.Config {
   try {
-    return parseConfig(JSON.parse(source));
+    return parseConfig(readJson(source));
   } catch (cause) {
     if (cause instanceof SyntaxError) {
       throw new PaddockError(`the configuration is no JSON: ${cause.message}`, { cause });
@@ -173,6 +174,34 @@ const resources = object<oci.Resources>({
   unified: may(record(text)),
 });
 
+/** Readers of the parts of a seccomp profile that docker's own format has as well. */
+export const SECCOMP_PARTS = {
+  action: oneOf(...SECCOMP_ACTIONS),
+  architecture: oneOf(...SECCOMP_ARCHITECTURES),
+  flag: oneOf(...SECCOMP_FLAGS),
+  argument: object<oci.SeccompArgument>({
+    index: need(integer),
+    value: need(word),
+    valueTwo: may(word),
+    op: need(oneOf(...SECCOMP_OPERATORS)),
+  }),
+} as const;
+
+const seccomp = object<oci.Seccomp>({
+  defaultAction: need(SECCOMP_PARTS.action),
+  defaultErrnoRet: may(integer),
+  architectures: may(list(SECCOMP_PARTS.architecture)),
+  flags: may(list(SECCOMP_PARTS.flag)),
+  listenerPath: may(text),
+  listenerMetadata: may(text),
+  syscalls: may(list(object<oci.SeccompRule>({
+    names: need(list(text)),
+    action: need(SECCOMP_PARTS.action),
+    errnoRet: may(integer),
+    args: may(list(SECCOMP_PARTS.argument)),
+  }))),
+});
+
 const linux = object<oci.Linux>({
   namespaces: may(
     list(object<oci.Namespace>({
@@ -202,6 +231,7 @@ const linux = object<oci.Linux>({
   rootfsPropagation: may(text),
   mountLabel: may(text),
   sysctl: may(record(text)),
+  seccomp: may(seccomp),
   maskedPaths: may(list(text)),
   readonlyPaths: may(list(text)),
 });

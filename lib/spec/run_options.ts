@@ -77,6 +77,7 @@ export interface RunOptions {
   readonly noNewPrivileges: boolean;
   /** Leave the kernel's files in /proc and /sys unmasked and writable. */
   readonly unmasked: boolean;
+  readonly seccomp: SeccompOption;
   readonly sysctls: Readonly<Record<string, string>>;
 
   readonly memory: MemoryOptions;
@@ -87,6 +88,11 @@ export interface RunOptions {
   /** Absolute, below each controller's mount point. */
   readonly cgroupParent?: string;
 }
+
+/** Which system calls are filtered: as by default, none, or as a file says, which is read already. */
+export type SeccompOption =
+  | { readonly kind: "default" | "unconfined" }
+  | { readonly kind: "file"; readonly path: string; readonly text: string };
 
 /** Bytes; -1 is no limit. */
 export interface MemoryOptions {

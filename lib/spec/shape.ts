@@ -113,16 +113,39 @@ export const integer: Reader<number> = (value, path) =>
  * exact counting is that, and gives -1.
  */
 export const amount: Reader<number> = (value, path) => {
+  if (typeof value === "bigint") return -1;
   if (typeof value !== "number" || !Number.isInteger(value)) return refuse(path, "a whole number", value);
   return value >= 2 ** 62 ? -1 : integer(value, path);
 };
+
+/** 64 bits without a sign, a bigint where a number would not be exact (`readJson` makes these). */
+export const word: Reader<number | bigint> = (value, path) => {
+  if (typeof value === "bigint" && value < 1n << 64n) return value;
+  const number = integer(value, path);
+  return number >= 0 ? number : refuse(path, "64 bits without a sign", value);
+};
+
+/**
+ * JSON in which whole numbers beyond exact counting become bigints.
+ *
+ * @throws {SyntaxError} where the text is no JSON
+ */
+export function readJson(source: string): unknown {
+  return JSON.parse(source, keepExact);
+}
+
+/** `source` is how the value is written (ECMAScript, JSON.parse source text access). */
+function keepExact(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
+  return /^\d+$/.test(context?.source ?? "") ? BigInt(context?.source ?? "") : value;
+}
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function refuse(path: string, wanted: string, value: unknown): never {
-  const shown = JSON.stringify(value) ?? String(value);
+  const shown = typeof value === "bigint" ? String(value) : JSON.stringify(value) ?? String(value);
   const short = shown.length > 40 ? `${shown.slice(0, 40)}…` : shown;
   throw new ShapeError([finding(path === "" ? "the configuration" : path, `needs ${wanted}, not ${short}`)]);
 }

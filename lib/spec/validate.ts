@@ -15,6 +15,7 @@ import { MOUNT_CHECKS } from "./validate_mounts.ts";
 import { NAMESPACE_CHECKS } from "./validate_namespaces.ts";
 import { PROCESS_CHECKS } from "./validate_process.ts";
 import { RESOURCE_CHECKS } from "./validate_resources.ts";
+import { SECCOMP_CHECKS } from "./validate_seccomp.ts";
 
 /** Everything that is wrong with the Config; empty where it can be planned. */
 export function validateConfig(config: Config): readonly Finding[] {
@@ -88,4 +89,5 @@ const CHECKS: readonly Check[] = [
   ...LINUX_CHECKS,
   ...HOOK_CHECKS,
   ...RESOURCE_CHECKS,
+  ...SECCOMP_CHECKS,
 ];

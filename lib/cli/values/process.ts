@@ -10,7 +10,7 @@ import { parseDuration } from "../../base/sizes.ts";
 import { didYouMean } from "../../base/text.ts";
 import type { IdMapping, Rlimit } from "../../spec/config.ts";
 import { RLIMITS } from "../../base/rlimits.ts";
-import type { DeviceOption, RunOptions } from "../../spec/run_options.ts";
+import type { DeviceOption, RunOptions, SeccompOption } from "../../spec/run_options.ts";
 import type { Host } from "../types.ts";
 import { readContainerPath, readInteger, resolveHostPath } from "./flag.ts";
 
@@ -130,37 +130,53 @@ export function readTimeOffset(text: string): readonly ["monotonic" | "boottime"
 export interface SecurityOptions {
   readonly noNewPrivileges: boolean;
   readonly unmasked: boolean;
+  /** Absent where nothing is said of it. */
+  readonly seccomp?: SeccompOption;
 }
 
-/** All `--security-opt` words together. */
-export function readSecurityOptions(words: readonly string[]): SecurityOptions {
+/** All `--security-opt` words together; of one key the last counts. */
+export function readSecurityOptions(words: readonly string[], host: Host): SecurityOptions {
   const settings = words.map((word) => {
     const [, key = "", value = "true"] = /^([a-z-]+)(?:[=:](.*))?$/.exec(word) ?? ["", word];
     const ofKey = SECURITY_SETTINGS.filter(([known]) => known === key);
     const found = ofKey.find(([, known]) => known === value);
     if (found !== undefined) return found[2];
+    if (key === "seccomp" && value !== "" && /[=:]/.test(word)) return { seccomp: readSeccompFile(value, host) };
     if (ofKey.length > 0) {
       throw new UsageError(`--security-opt: ${key} does not take '${value}'`, {
-        hint: `it takes ${ofKey.map(([, known]) => known).join(" and ")}`,
+        hint: `it takes ${ofKey.map(([, known]) => known).join(" and ")}` +
+          (key === "seccomp" ? ", and the file of a profile" : ""),
       });
     }
     throw new UsageError(`--security-opt: '${word}' is not known`, {
       hint: didYouMean(key, SECURITY_SETTINGS.map(([known]) => known)) ??
-        "it takes no-new-privileges and systempaths=unconfined",
+        "it takes no-new-privileges, seccomp=unconfined, seccomp=FILE and systempaths=unconfined",
     });
   });
   return { noNewPrivileges: false, unmasked: false, ...Object.assign({}, ...settings) };
 }
 
-/** Key, value, and what they set. The last three say what holds anyway: no filter, no profile, no label is set. */
+/** Key, value, and what they set. The last two say what holds anyway: no profile and no label is set. */
 const SECURITY_SETTINGS: readonly (readonly [string, string, Partial<SecurityOptions>])[] = [
   ["no-new-privileges", "true", { noNewPrivileges: true }],
   ["no-new-privileges", "false", { noNewPrivileges: false }],
   ["systempaths", "unconfined", { unmasked: true }],
-  ["seccomp", "unconfined", {}],
+  ["seccomp", "unconfined", { seccomp: { kind: "unconfined" } }],
+  ["seccomp", "builtin", { seccomp: { kind: "default" } }],
   ["apparmor", "unconfined", {}],
   ["label", "disable", {}],
 ];
+
+function readSeccompFile(path: string, host: Host): SeccompOption {
+  try {
+    return { kind: "file", path, text: readHostText(path, host) };
+  } catch (cause) {
+    throw new UsageError(`--security-opt seccomp: ${(cause as Error).message}`, {
+      hint: "give a profile's file, or unconfined",
+      cause,
+    });
+  }
+}
 
 /** `--device SRC[:DST[:rwm]]`. */
 export function readDevice(text: string, host: Host): DeviceOption {

@@ -23,7 +23,7 @@ export async function run(words: Words, host: Host): Promise<number> {
   };
   const optional = <K extends string, V>(key: K, value: V | undefined) =>
     (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
-  return execInBundle({
+  return await execInBundle({
     ...readRoots(words, host),
     id,
     ...optional("processFile", path("process")),
