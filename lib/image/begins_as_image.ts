@@ -18,11 +18,11 @@ export async function beginsAsImage(archive: ArchiveSource): Promise<boolean> {
     data: () => {},
     end: () => {},
   });
+  const beginning = await archive.begin();
   try {
-    reader.push(await archive.begin());
-  } catch (error) {
-    // What is wrong with it is told by who reads the whole of it; what is no archive at all, here.
-    if (archive.format === undefined) throw error;
+    reader.push(beginning);
+  } catch {
+    // What is wrong with it is told by who reads the whole of it.
   }
   return found ?? false;
 }

@@ -67,6 +67,8 @@ function findConfig(value: unknown, at: JsonPlace): [Record<string, unknown>, Js
       return [readObject(outer[key], at.child(`.${key}`)), at.child(`.${key}`)];
     }
   }
+  // An image that says nothing of how it is run.
+  if ("rootfs" in outer) return [{}, at];
   if (["Env", "Cmd", "Entrypoint", "WorkingDir", "User"].some((key) => key in outer)) return [outer, at];
   return at.fail("neither Config nor config, nor Env, Cmd or Entrypoint is in it");
 }

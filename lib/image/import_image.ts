@@ -4,21 +4,23 @@
  * @module
  */
 import { PaddockError } from "../base/errors.ts";
+import { beginsAsImage } from "./begins_as_image.ts";
 import { checkLimit, DEFAULT_LIMITS } from "./extract_limits.ts";
 import type { ExtractOptions } from "./extract.ts";
 import { chooseImage, type ImageContents, listImages } from "./image_contents.ts";
-import { type ArchivedFiles, type ImageFiles, openImageArchive } from "./image_files.ts";
+import { type ArchivedFiles, type ImageFiles, openImageArchive, openImageDirectory } from "./image_files.ts";
+import { isLayout } from "./is_layout.ts";
 import { ImageArchiveDetector } from "./magic.ts";
 import { describePlatform, thisPlatform } from "./platform.ts";
-import { type ArchiveSource, openSpool } from "./source.ts";
-import type { LayerStore, StoredImage, StoredLayer } from "./store.ts";
+import { type ArchiveSource, openArchive, openSpool } from "./source.ts";
+import type { ImageFacts, LayerStore, StoredImage, StoredLayer } from "./store.ts";
 
 /**
  * Imports an image from an archive that begins as one.
  *
  * @param directory absolute path of a directory for what has to be unpacked first.
  * @param wanted which image, where there are several.
- * @returns the archive itself where its listing says that it is a root filesystem after all.
+ * @returns the archive once more where its listing says that it is a root filesystem after all.
  * @throws PaddockError for a damaged, hostile or unknown image.
  */
 export async function importImage(
@@ -31,10 +33,57 @@ export async function importImage(
   const isPlain = archive.isRegular && archive.format === "tar";
   const path = isPlain ? archive.reopenPath : await spool(archive, `${directory}/archive.tar`, options);
   using files = openImageArchive(path, archive.name);
-  if (!isImage(files)) return isPlain ? archive : openSpool(path, archive.name);
+  if (!isImage(files)) return openSpool(path, archive.name);
   const imported = await importImageFiles(store, files, options, wanted);
   if (isPlain) archive.verify();
   return imported;
+}
+
+/** An image that was imported, and what the user should know of it. */
+export interface ImportedImage {
+  readonly image: ImageFacts;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Imports all images of an archive, or of a layout that is a directory.
+ *
+ * @param source a path, or `-` for standard input.
+ * @throws PaddockError for a damaged, hostile or unknown image, and for an archive of a root filesystem.
+ */
+export async function importAllImages(
+  store: LayerStore,
+  source: string,
+  options: ExtractOptions,
+): Promise<ImportedImage[]> {
+  if (source !== "-" && isLayout(source)) {
+    using files = openImageDirectory(source);
+    return await importEach(store, files, options);
+  }
+  using archive = openArchive(source);
+  if (!await beginsAsImage(archive)) throw noImage(source);
+  return await store.withDirectory(async (directory) => {
+    const isPlain = archive.isRegular && archive.format === "tar";
+    const path = isPlain ? archive.reopenPath : await spool(archive, `${directory}/archive.tar`, options);
+    using files = openImageArchive(path, archive.name);
+    if (!isImage(files)) throw noImage(source);
+    return await importEach(store, files, options);
+  });
+}
+
+async function importEach(store: LayerStore, files: ImageFiles, options: ExtractOptions): Promise<ImportedImage[]> {
+  const imported: ImportedImage[] = [];
+  for (const found of listImages(files)) {
+    const { image, warnings } = await importContents(store, files, await found.read(), options);
+    imported.push({ image: image!, warnings });
+  }
+  return imported;
+}
+
+function noImage(source: string): PaddockError {
+  return new PaddockError(`"${source}" holds a root filesystem, which is no image and has no name`, {
+    hint: "run it as it is: paddock run FILE",
+  });
 }
 
 /** Imports an image from its files. @throws PaddockError for a damaged, hostile or unknown image. */
@@ -49,7 +98,7 @@ export async function importImageFiles(
 }
 
 /** Imports an image that was chosen. */
-export async function importContents(
+async function importContents(
   store: LayerStore,
   files: ImageFiles,
   contents: ImageContents,

@@ -7,7 +7,19 @@
 import { type ByteString, quoteName, toCBytes } from "../base/byte_string.ts";
 import { Fd } from "../kernel/fd.ts";
 import * as calls from "../kernel/file_calls.ts";
-import { check, E, type FileStat, listXattrs, O, openDirectory, procPath, S, statAt, statFd } from "../kernel/fs.ts";
+import {
+  check,
+  E,
+  type FileStat,
+  listXattrs,
+  O,
+  openDirectory,
+  procPath,
+  readLinkAt,
+  S,
+  statAt,
+  statFd,
+} from "../kernel/fs.ts";
 
 /** The attribute by which an overlay hides what lies below a directory (the kernel's `filesystems/overlayfs.rst`). */
 export const OPAQUE_XATTR = "trusted.overlay.opaque";
@@ -57,6 +69,48 @@ export class LowerTree implements Disposable {
     });
   }
 
+  /**
+   * Opens a path as it would be found in the overlay, close-on-exec; symlinks are followed, inside.
+   *
+   * @returns the descriptor, which is the caller's, or the negative error number.
+   */
+  open(path: ByteString, flags: number): number {
+    const todo = split(path).reverse();
+    const at: ByteString[] = [];
+    for (let links = 0; todo.length > 0;) {
+      const name = todo.pop()!;
+      if (name === "..") {
+        at.pop();
+        continue;
+      }
+      const target = this.#readLink(at, name);
+      if (target === undefined) at.push(name);
+      else {
+        if (++links > MOST_LINKS) return -E.LOOP;
+        if (target.startsWith("/")) at.length = 0;
+        todo.push(...split(target).reverse());
+      }
+    }
+    const name = at.pop() ?? ".";
+    return this.#visit(at, (directory) => {
+      const found = statAt(directory, name);
+      if (found === undefined) return "below";
+      return isWhiteout(found) ? undefined : calls.openat(directory, toCBytes(name), flags | O.NOFOLLOW | O.CLOEXEC);
+    }) ?? -E.NOENT;
+  }
+
+  /** The target of a symlink; undefined for anything else, and nothing. */
+  #readLink(parent: readonly ByteString[], name: ByteString): ByteString | undefined {
+    return this.#visit(parent, (directory) => {
+      const found = statAt(directory, name);
+      return found === undefined
+        ? "below"
+        : (found.mode & S.IFMT) === S.IFLNK
+        ? readLinkAt(directory, name)
+        : undefined;
+    });
+  }
+
   /** Calls `look` in each of the directories that are shown as one, from the top, until it has an answer. */
   #visit<T>(parts: readonly ByteString[], look: (directory: number) => T | undefined | "below"): T | undefined {
     for (const layer of this.#layers) {
@@ -95,4 +149,10 @@ export function isOpaque(directory: number): boolean {
   return calls.fgetxattr(directory, OPAQUE_NAME, value) === 1 && value[0] === 0x79;
 }
 
+function split(path: ByteString): ByteString[] {
+  return path.split("/").filter((part) => part !== "" && part !== ".");
+}
+
+/** As the kernel has it (`man 7 path_resolution`). */
+const MOST_LINKS = 40;
 const OPAQUE_NAME = toCBytes(OPAQUE_XATTR);

@@ -7,6 +7,7 @@
  * layers/sha256/HEX/layer.json   size, where it came from, config
  * layers/tmp/NAME/               an import at work; its directory is locked with flock as long as it lives
  * layers/sources/DEV-INO         what a file that was imported holds: its own lock, and a line of JSON
+ * l/DIGITS                       short names of layers, for overlays of many
  * layers/sources/chain-HEX       the lock of a layer that is being unpacked
  * ```
  *
@@ -111,6 +112,8 @@ const IMAGE = "image:";
 /** Seconds after which the kernel has written a layer back by itself (dirty_expire_centisecs is 30 s). */
 const SETTLED_SECONDS = 60;
 const JSON_LIMIT = 1 << 20;
+/** Bytes of `lowerdir=` from which on it takes short names: the other options of an overlay need their share of 4096. */
+const LONGEST_OPTION = 2048;
 
 /** A data root's layers. Dispose of it to close its descriptors. */
 export class LayerStore implements Disposable {
@@ -205,6 +208,11 @@ export class LayerStore implements Disposable {
     }
   }
 
+  /** Lends a directory below the store; it is gone afterwards, whatever happens. @param body takes its absolute path. */
+  async withDirectory<T>(body: (path: string) => Promise<T>): Promise<T> {
+    return await this.#inTemporary(body);
+  }
+
   /** Keeps an image's configuration, by which the image is found again. */
   async keepConfig(config: string): Promise<ContentDigest> {
     const bytes = new TextEncoder().encode(config);
@@ -216,6 +224,42 @@ export class LayerStore implements Disposable {
   /** An image that is there and can be trusted, or `undefined`. @param id digest of its configuration. */
   async findImage(id: ContentDigest): Promise<StoredImage | undefined> {
     return await this.#recall(`${IMAGE}${id}`, (chainId) => this.find(chainId));
+  }
+
+  /** The same by the configuration itself. */
+  async findByConfig(config: string): Promise<StoredImage | undefined> {
+    return await this.findImage(await hashBytes(new TextEncoder().encode(config)));
+  }
+
+  /**
+   * Lower directories by short names where they are many: the kernel takes one page of mount options, and a hundred of
+   * their own paths do not fit in it.
+   *
+   * @param lower absolute paths in this store, the topmost first.
+   */
+  shorten(lower: readonly string[]): readonly string[] {
+    if (lower.join(":").length <= LONGEST_OPTION) return lower;
+    return this.#guard(() => {
+      Deno.mkdirSync(`${this.dataRoot}/l`, { recursive: true, mode: 0o700 });
+      return lower.map((path) => this.#shorten(path));
+    });
+  }
+
+  /** A symlink `l/DIGITS`: the first digits of a layer's name, as many as nobody else has. */
+  #shorten(path: string): string {
+    const inside = path.slice(this.dataRoot.length + 1);
+    const hex = inside.replace(/^layers\/sha256\//, "");
+    const suffix = inside.endsWith("/init") ? "i" : "";
+    for (let digits = 10;; digits++) {
+      const link = `${this.dataRoot}/l/${hex.slice(0, digits)}${suffix}`;
+      try {
+        Deno.symlinkSync(`../${inside}`, link);
+        return link;
+      } catch (error) {
+        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+        if (Deno.readLinkSync(link) === `../${inside}`) return link;
+      }
+    }
   }
 
   /** What a file or a name was noted to hold. */
@@ -297,10 +341,10 @@ export class LayerStore implements Disposable {
     const { importImage } = await import("./import_image.ts");
     return await this.#inTemporary(async (directory) => {
       const imported = await importImage(this, archive, directory, options, part);
+      if (!("chunks" in imported)) return imported;
       // After all it is a root filesystem that begins with a file of such a name.
-      return imported instanceof Object && "chunks" in imported
-        ? await this.#extract(imported, undefined, undefined, options)
-        : imported;
+      using rootfs = imported;
+      return await this.#extract(rootfs, undefined, undefined, options);
     });
   }
 
@@ -434,7 +478,8 @@ export class LayerStore implements Disposable {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw explainStore(this.dataRoot, error);
     }
-    return parseLayerRecord(text);
+    const record = parseLayerRecord(text);
+    return record?.parent === undefined && record?.diffId !== `sha256:${hex}` ? undefined : record;
   }
 
   #openIndex(archive: ArchiveSource, part: string | undefined): SourceIndex {

@@ -60,7 +60,8 @@ export class TarIndex {
     let longPath: ByteString | undefined;
     let longLink: ByteString | undefined;
     let longSize: number | undefined;
-    for (let at = 0, entries = 0; at + BLOCK <= this.size;) {
+    let entries = 0;
+    for (let at = 0; at + BLOCK <= this.size;) {
       const block = this.#read(at, BLOCK);
       if (isZeroBlock(block)) return;
       checkLimit("entries", ++entries, MOST_ENTRIES);
