@@ -10,7 +10,7 @@
 import { PaddockError } from "../base/errors.ts";
 import { openDirectory } from "../kernel/fs.ts";
 import { keepBlob, readBlob, writeWhole } from "./blobs.ts";
-import { blobPath, type ContentDigest } from "./content_digest.ts";
+import { type ContentDigest, isDigest } from "./content_digest.ts";
 import { hashBytes } from "./content_hash.ts";
 import { openLocked } from "./lock_file.ts";
 import { type IndexEntry, MEDIA_TYPES, parseManifest } from "./manifest.ts";
@@ -36,7 +36,7 @@ const LOADED = "dev.paddock.loaded";
 /** All images that are known by name, the newest first. @throws PaddockError where the index cannot be read. */
 export function listNamedImages(dataRoot: string): NamedImage[] {
   return readEntries(dataRoot).flatMap(({ annotations }) => {
-    const { [NAME]: name, [ID]: id = "", [LOADED]: loaded = "" } = annotations;
+    const { [NAME]: name, [ID]: id, [LOADED]: loaded = "" } = annotations;
     const config = readBlob(dataRoot, id as ContentDigest);
     if (config === undefined) return [];
     return [{ ...(name === undefined ? {} : { name }), id: id as ContentDigest, config, loaded }];
@@ -89,10 +89,13 @@ export async function nameImage(dataRoot: string, { id, config }: ImageFacts, na
 }
 
 /** Takes names from images. @param gone tells of each entry whether it goes. Gives the ids that no entry has any more. */
-export function unnameImages(dataRoot: string, gone: (image: { name?: string; id: string }) => boolean): string[] {
-  let orphans: string[] = [];
+export function unnameImages(
+  dataRoot: string,
+  gone: (image: { name?: string; id: ContentDigest }) => boolean,
+): ContentDigest[] {
+  let orphans: ContentDigest[] = [];
   change(dataRoot, (entries) => {
-    const idOf = ({ annotations }: IndexEntry): string => annotations[ID] ?? "";
+    const idOf = ({ annotations }: IndexEntry): ContentDigest => annotations[ID] as ContentDigest;
     const isGone = (entry: IndexEntry): boolean => {
       const name = entry.annotations[NAME];
       return gone({ ...(name === undefined ? {} : { name }), id: idOf(entry) });
@@ -105,13 +108,6 @@ export function unnameImages(dataRoot: string, gone: (image: { name?: string; id
   return orphans;
 }
 
-/** Does work that nobody may name an image during. @throws PaddockError */
-export function withImageLock<T>(dataRoot: string, body: () => T): T {
-  using root = openDirectory(dataRoot);
-  using _lock = openLocked(root.number, "index.lock");
-  return body();
-}
-
 /** An image as people call it. */
 export function showName({ name, id }: Pick<NamedImage, "name" | "id">): string {
   return name === undefined ? id : familiarName(name);
@@ -119,13 +115,13 @@ export function showName({ name, id }: Pick<NamedImage, "name" | "id">): string 
 
 function change(dataRoot: string, edit: (entries: readonly IndexEntry[]) => readonly IndexEntry[]): void {
   Deno.mkdirSync(dataRoot, { recursive: true, mode: 0o700 });
-  withImageLock(dataRoot, () => {
-    const manifests = edit(readEntries(dataRoot));
-    const text = JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.index[0], manifests }, undefined, 2);
-    const encode = (value: string): Uint8Array => new TextEncoder().encode(`${value}\n`);
-    writeWhole(`${dataRoot}/oci-layout`, encode('{"imageLayoutVersion":"1.0.0"}'));
-    writeWhole(`${dataRoot}/index.json`, encode(text));
-  });
+  using root = openDirectory(dataRoot);
+  using _lock = openLocked(root.number, "index.lock");
+  const manifests = edit(readEntries(dataRoot));
+  const text = JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.index[0], manifests }, undefined, 2);
+  const encode = (value: string): Uint8Array => new TextEncoder().encode(`${value}\n`);
+  writeWhole(`${dataRoot}/oci-layout`, encode('{"imageLayoutVersion":"1.0.0"}'));
+  writeWhole(`${dataRoot}/index.json`, encode(text));
 }
 
 function readEntries(dataRoot: string): readonly IndexEntry[] {
@@ -138,7 +134,8 @@ function readEntries(dataRoot: string): readonly IndexEntry[] {
   }
   const index = parseManifest(text, `"${dataRoot}/index.json"`);
   if (index.kind !== "index") throw new PaddockError(`"${dataRoot}/index.json" is no index of images`);
-  return index.manifests;
+  // What somebody else has written into it has no such annotation, and is left out of sight.
+  return index.manifests.filter(({ annotations }) => isDigest(annotations[ID] ?? ""));
 }
 
 /** A manifest of the unpacked layers: packed ones are not kept. */
@@ -150,14 +147,4 @@ function describeManifest(id: ContentDigest, config: string): string {
     config: { mediaType: MEDIA_TYPES.config[0], digest: id, size: new TextEncoder().encode(config).length },
     layers: rootfs.diff_ids.map((digest) => ({ mediaType: "application/vnd.oci.image.layer.v1.tar", digest, size: 0 })),
   });
-}
-
-/** Removes documents of images that nobody names. */
-export function removeBlob(dataRoot: string, digest: ContentDigest): void {
-  const path = `${dataRoot}/${blobPath(digest)}`;
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

@@ -46,7 +46,7 @@ import { KernelError } from "../kernel/syscall.ts";
 import { beginsAsImage } from "./begins_as_image.ts";
 import { keepBlob, readBlob } from "./blobs.ts";
 import { chainIdOf } from "./chain_id.ts";
-import type { ContentDigest } from "./content_digest.ts";
+import { type ContentDigest, isDigest } from "./content_digest.ts";
 import { hashBytes } from "./content_hash.ts";
 import { extractArchive, type ExtractOptions } from "./extract.ts";
 import { readDiffIds } from "./image_config.ts";
@@ -121,6 +121,21 @@ export class LayerStore implements Disposable {
   private constructor(readonly dataRoot: string, private readonly layers: Fd) {}
 
   /**
+   * Opens the store for who removes layers: nobody imports, or looks for one, meanwhile.
+   *
+   * @throws PaddockError when there is none.
+   */
+  static openAlone(dataRoot: string): LayerStore {
+    try {
+      const store = new LayerStore(dataRoot, openDirectory(`${dataRoot}/layers`));
+      lockFd(store.layers.number, LOCK.EX);
+      return store;
+    } catch (error) {
+      throw explainStore(dataRoot, error);
+    }
+  }
+
+  /**
    * Opens the store, making its directories where they are missing (mode 0700: setuid programs lie in there).
    *
    * @throws PaddockError when the data root cannot be made or written.
@@ -131,7 +146,10 @@ export class LayerStore implements Disposable {
       for (const part of ["", "/layers", "/layers/sha256", "/layers/tmp", "/layers/sources"]) {
         Deno.mkdirSync(path + part, { recursive: true, mode: 0o700 });
       }
-      return new LayerStore(path, openDirectory(`${path}/layers`));
+      const store = new LayerStore(path, openDirectory(`${path}/layers`));
+      // Shared by all but who removes layers. Where locks are not to be had, nobody removes either.
+      calls.flock(store.layers.number, LOCK.SH);
+      return store;
     } catch (error) {
       throw explainStore(path, error);
     }
@@ -319,16 +337,78 @@ export class LayerStore implements Disposable {
     }
   }
 
+  /** The names of all layers, each behind those below it. */
+  list(): string[] {
+    using directory = openAt(this.layers.number, "sha256", O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+    const ids = listDirectory(directory.number).map(({ name }) => `sha256:${name}`).filter(isDigest);
+    const depths = new Map(ids.map((id) => [id, this.#depthOf(id)] as const));
+    return ids.sort((a, b) => depths.get(a)! - depths.get(b)!);
+  }
+
+  #depthOf(chainId: string): number {
+    let depth = 0;
+    for (let at: string | undefined = chainId; at !== undefined; depth++) at = this.readRecord(at)?.parent;
+    return depth;
+  }
+
+  /** The names of an image's layers, the lowest first; none where its configuration is not there. */
+  async listChain(id: ContentDigest): Promise<string[]> {
+    const config = readBlob(this.dataRoot, id);
+    if (config === undefined) return [];
+    const chain: string[] = [];
+    for (const diffId of readDiffIds(config, id)) chain.push(await chainIdOf(chain.at(-1), diffId));
+    return chain;
+  }
+
+  /** The name of the layer that a path of it, or its short name, leads into; undefined for any other path. */
+  chainOf(path: string): string | undefined {
+    const long = path.startsWith(`${this.dataRoot}/l/`) ? readLink(path) : path;
+    const [, hex] = /(?:^|\/)layers\/sha256\/([0-9a-f]{64})\//.exec(`${long}/`) ?? [];
+    return hex === undefined ? undefined : `sha256:${hex}`;
+  }
+
+  /**
+   * Removes a layer unless it is used, which is asked when it is out of sight already.
+   *
+   * @returns false where it was put back.
+   */
+  removeUnless(chainId: string, isUsed: (chainId: string) => boolean): boolean {
+    const temporary = this.#hide(chainId);
+    if (temporary === undefined) return false;
+    if (isUsed(chainId)) {
+      const to = toCText(`sha256/${parseChainId(chainId)}`);
+      const result = calls.renameat2(this.layers.number, toCText(`tmp/${temporary}`), this.layers.number, to, 0);
+      check(`layer ${chainId}`, "renameat2", result);
+      return false;
+    }
+    this.#removeTemporary(temporary);
+    for (const suffix of ["", "i"]) this.#removeShortName(`${parseChainId(chainId).slice(0, 10)}${suffix}`);
+    return true;
+  }
+
+  #removeShortName(name: string): void {
+    try {
+      Deno.removeSync(`${this.dataRoot}/l/${name}`);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
   /** Removes a layer. The caller sees to it that no container uses it. */
   remove(chainId: string): void {
+    const temporary = this.#hide(chainId);
+    if (temporary !== undefined) this.#removeTemporary(temporary);
+  }
+
+  /** Takes a layer out of sight by one rename: a removal that is cut short leaves a leftover, not half a layer. */
+  #hide(chainId: string): string | undefined {
     const hex = parseChainId(chainId);
     const temporary = makeTemporaryName();
-    // Out of sight by one rename first: a removal that is cut short leaves a leftover, not half a layer.
-    const from = toCText(`sha256/${hex}`);
-    const result = calls.renameat2(this.layers.number, from, this.layers.number, toCText(`tmp/${temporary}`), 0);
-    if (result === -E.NOENT) return;
+    const to = toCText(`tmp/${temporary}`);
+    const result = calls.renameat2(this.layers.number, toCText(`sha256/${hex}`), this.layers.number, to, 0);
+    if (result === -E.NOENT) return undefined;
     check(`layer ${hex}`, "renameat2", result);
-    this.#removeTemporary(temporary);
+    return temporary;
   }
 
   /** A whole root filesystem, or the image that an archive turns out to be. */
@@ -518,6 +598,14 @@ function makeDirectory(dir: number, name: string, mode: number): Fd {
   // Whatever the umask is, and whatever a setgid directory above hands on.
   check(`"${name}"`, "fchmod", calls.fchmod(directory.number, mode));
   return directory;
+}
+
+function readLink(path: string): string {
+  try {
+    return Deno.readLinkSync(path);
+  } catch {
+    return "";
+  }
 }
 
 function makeTemporaryName(): string {

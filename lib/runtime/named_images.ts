@@ -17,6 +17,7 @@ import { completeName } from "../image/reference.ts";
 import { LayerStore } from "../image/store.ts";
 import type { Roots } from "../state/root.ts";
 import type { OpenedLayers } from "./open_archive.ts";
+import { pruneImages } from "./prune_images.ts";
 import type { Voice } from "./voice.ts";
 
 /** An image that was loaded, as people call it. */
@@ -51,28 +52,45 @@ export async function loadImages(source: string, { dataRoot }: Roots, voice: Voi
   }
 }
 
+/** An image as `images` lists it. */
+export interface ListedImage extends Pick<NamedImage, "name" | "id" | "loaded"> {
+  /** As docker shows its name. */
+  readonly short?: string;
+  /** Bytes of files in its layers; undefined where they are not in the store any more. */
+  readonly bytes?: number;
+}
+
 /** The images that have been loaded, the newest first. @throws PaddockError where the index cannot be read. */
-export function listImages({ dataRoot }: Roots): NamedImage[] {
-  return listNamedImages(dataRoot);
+export async function listImages({ dataRoot }: Roots): Promise<ListedImage[]> {
+  using store = LayerStore.openThere(dataRoot);
+  return await Promise.all(
+    listNamedImages(dataRoot).map(async ({ config: _, ...image }): Promise<ListedImage> => {
+      const records = (await store?.listChain(image.id) ?? []).map((layer) => store?.readRecord(layer)?.bytes);
+      const bytes = records.reduce((sum, size) => sum === undefined || size === undefined ? undefined : sum + size, 0);
+      const short = image.name === undefined ? {} : { short: showName(image) };
+      return { ...image, ...short, ...(bytes === undefined ? {} : { bytes }) };
+    }),
+  );
 }
 
 /**
- * Takes a name from an image, or by its id all its names.
- *
- * What lies unpacked stays until `gc --images`: others may be made of the same layers.
+ * Takes a name from an image, or by its id all its names. An image without any is gone, with the layers that no other
+ * image and no container needs.
  *
  * @returns what it was called.
  * @throws PaddockError where there is none.
  */
-export function removeImage(word: string, { dataRoot }: Roots): string[] {
+export async function removeImage(word: string, roots: Roots): Promise<string[]> {
+  const { dataRoot } = roots;
   const image = requireNamed(word, dataRoot);
   const isName = image.name !== undefined && image.name === completeName(word);
   const gone: string[] = [];
-  unnameImages(dataRoot, ({ name, id }) => {
+  const orphans = unnameImages(dataRoot, ({ name, id }) => {
     const goes = isName ? name === image.name : id === image.id;
     if (goes) gone.push(showName({ ...(name === undefined ? {} : { name }), id: image.id }));
     return goes;
   });
+  await pruneImages(roots, { of: orphans });
   return gone;
 }
 
