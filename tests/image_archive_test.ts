@@ -485,3 +485,51 @@ test("layers that an import has put in the store are found by who asks for them"
     assertEquals(store.find(`sha256:${name}`)?.chainId, `sha256:${name}`);
   }
 });
+
+test("an import that is killed leaves what gc finds, and the next one is whole", async (box) => {
+  const saved = tarUp(writeClassic(box.path("saved"), [await image(["web:1"], ADDED)]), box.path("saved.tar"));
+  assertEquals((await call(["mkfifo", box.path("pipe")])).code, 0);
+  const worker = box.paddock.start(["import", box.path("pipe")]);
+  {
+    using pipe = Deno.openSync(box.path("pipe"), { write: true });
+    pipe.writeSync(Deno.readFileSync(saved).subarray(0, 1_000_000));
+    const isAtWork = () => {
+      try {
+        return listHalfDone(box).length > 0;
+      } catch {
+        return false;
+      }
+    };
+    while (!isAtWork()) await new Promise((resolve) => setTimeout(resolve, 20));
+    worker.kill("SIGKILL");
+    await Promise.all([worker.stdin.close(), worker.output()]);
+  }
+  using store = LayerStore.open(box.paddock.dataRoot);
+  assertEquals(store.removeLeftovers(), 1);
+  assertEquals([listHalfDone(box), countLayers(box)], [[], 0]);
+  await expectSaid(box, saved);
+});
+
+test("explain reads the configuration where the image lies, without root's store", async (box) => {
+  const named = await image(["web:1"], ADDED);
+  const made = [{ ...named, config: { ...named.config, User: "1000:50" } }];
+  const layout = writeLayout(box.path("oci"), made);
+  for (const word of [layout, `oci:${layout}:1`, tarUp(layout, box.path("oci.tar"))]) {
+    const { code, stdout, stderr } = await box.paddock.run(["explain", word]);
+    assertEquals([code, stderr], [0, ""], word);
+    assertMatch(stdout, /the image/);
+    assertMatch(stdout, /layers\/sha256\/DIGEST\/rootfs/);
+  }
+  const { stderr } = await box.paddock.run(["explain", writeLayout(box.path("named"), [named])]);
+  assertMatch(stderr, /who 'user' is stands in the image, which is not in the store yet\n.*paddock import/);
+});
+
+test("an image's volume over the kernel's files is refused, and another is a directory like any", async (box) => {
+  const made = await image(["1"], [{ path: "data/file", text: "initial" }]);
+  const withVolume = (path: string) => ({ ...made, config: { Cmd: ["cat", "/data/file"], Volumes: { [path]: {} } } });
+  expectRefused(
+    await box.paddock.run(["run", writeLayout(box.path("a"), [withVolume("/proc")])]),
+    /the image declares a volume at '\/proc'/,
+  );
+  assertEquals((await box.paddock.run(["run", writeLayout(box.path("b"), [withVolume("/data")])])).stdout, "initial");
+});

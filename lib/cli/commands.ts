@@ -81,7 +81,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "import",
-    summary: "unpack a tarball or an image into the store, and print its digest",
+    summary: "unpack an image into the store, and print its digest",
     description: "`run` does it by itself on first use; this does it beforehand. - is standard input.",
     positionals: [{ name: "IMAGE", path: true }],
     options: [],

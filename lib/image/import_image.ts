@@ -97,7 +97,24 @@ export async function importImageFiles(
   return await importContents(store, files, contents, options);
 }
 
-/** Imports an image that was chosen. */
+/** The configuration of an image, read where it lies. @throws PaddockError for a damaged or unknown image. */
+export async function readConfig(files: ImageFiles, wanted: string | undefined): Promise<string> {
+  return (await chooseImage(listImages(files), wanted, files.name).read()).config;
+}
+
+/**
+ * The same of an archive; undefined for a root filesystem, and for what would have to be unpacked to be looked into.
+ *
+ * @throws PaddockError for what is no archive.
+ */
+export async function peekAtArchive(path: string, wanted: string | undefined): Promise<string | undefined> {
+  using archive = openArchive(path);
+  if (!archive.isRegular || !await beginsAsImage(archive) || archive.format !== "tar") return undefined;
+  using files = openImageArchive(archive.reopenPath, archive.name);
+  return isImage(files) ? await readConfig(files, wanted) : undefined;
+}
+
+/** Imports an image that was chosen. What is allowed counts for all of its layers together. */
 async function importContents(
   store: LayerStore,
   files: ImageFiles,
@@ -108,10 +125,13 @@ async function importContents(
   const diffIds: string[] = [];
   let top: StoredLayer | undefined;
   let isNew = false;
+  let limits = options.limits ?? DEFAULT_LIMITS;
   for (const [i, { path, digest, diffId }] of contents.layers.entries()) {
     const what = `layer ${i + 1} of ${contents.layers.length}`;
     const open = (): Promise<ArchiveSource> => files.openLayer(path, what, digest);
-    top = await store.lookupOrAdd({ open, ...(diffId === undefined ? {} : { diffId }) }, top, options);
+    top = await store.lookupOrAdd({ open, ...(diffId === undefined ? {} : { diffId }) }, top, { ...options, limits });
+    const { bytes, entries } = store.readRecord(top.chainId)!;
+    limits = { ...limits, bytes: limits.bytes - bytes, entries: limits.entries - entries };
     warnings.push(...top.warnings);
     diffIds.push(top.diffId);
     isNew ||= top.isNew;

@@ -6,7 +6,6 @@
 import { PaddockError } from "../base/errors.ts";
 import { openImageDirectory } from "../image/image_files.ts";
 import type { ImagePlace } from "../image/image_word.ts";
-import { openArchive } from "../image/source.ts";
 import { LayerStore, type StoredImage } from "../image/store.ts";
 import type { Voice } from "./voice.ts";
 
@@ -40,8 +39,7 @@ export async function openLayers(
     const image = await importPlace(store, place, voice);
     return { ...describe(image), lower: store.shorten(image.lower) };
   }
-  const image = await lookForImage(place, dataRoot);
-  return image === undefined ? { lower: [`${dataRoot}/layers/sha256/DIGEST/rootfs`], layers: [] } : describe(image);
+  return await lookForImage(place, dataRoot);
 }
 
 /**
@@ -75,17 +73,25 @@ async function importLayout(
   return await importImageFiles(store, files, options ?? {}, part);
 }
 
-async function lookForImage({ form, path, part }: ImagePlace, dataRoot: string): Promise<StoredImage | undefined> {
-  if (form === "layout") {
-    const { chooseImage, listImages } = await import("../image/image_contents.ts");
-    using files = openImageDirectory(requireDirectory(path));
-    const contents = await chooseImage(listImages(files), part, path).read();
-    using store = LayerStore.openThere(dataRoot);
-    return await store?.findByConfig(contents.config);
-  }
-  const image = path === "-" ? undefined : await LayerStore.peek(dataRoot, path, part);
-  if (image === undefined && path !== "-") openArchive(path)[Symbol.dispose]();
-  return image;
+/** What is in the store already is shown as it is there; of the rest, what can be read of it where it lies. */
+async function lookForImage(place: ImagePlace, dataRoot: string): Promise<OpenedLayers> {
+  const { form, path, part } = place;
+  const there = form === "archive" && path !== "-" ? await LayerStore.peek(dataRoot, path, part) : undefined;
+  if (there !== undefined) return describe(there);
+  const config = path === "-" ? undefined : await readConfigOf(place);
+  using store = config === undefined ? undefined : LayerStore.openThere(dataRoot);
+  const image = config === undefined ? undefined : await store?.findByConfig(config);
+  if (image !== undefined) return describe(image);
+  const lower = [`${dataRoot}/layers/sha256/DIGEST/rootfs`];
+  return { lower, layers: [], ...(config === undefined ? {} : { config }) };
+}
+
+/** The configuration of an image that is not imported; undefined for a root filesystem, and what is packed. */
+async function readConfigOf({ form, path, part }: ImagePlace): Promise<string | undefined> {
+  const { peekAtArchive, readConfig } = await import("../image/import_image.ts");
+  if (form === "archive") return await peekAtArchive(path, part);
+  using files = openImageDirectory(requireDirectory(path));
+  return await readConfig(files, part);
 }
 
 function requireDirectory(path: string): string {

@@ -40,7 +40,7 @@ export function lookUpSurroundings({ id, options, facts, rootfs, layers, image }
     image,
     // Root's home is read as well, unless that would be all that the files are opened for.
     user: needsFiles || layers.length > 0
-      ? resolveUser(user, options.groupAdd, layers.length === 0 ? { passwd: "", group: "" } : readUserFiles(layers))
+      ? layers.length === 0 ? resolveUnseen(user, options) : resolveUser(user, options.groupAdd, readUserFiles(layers))
       : { uid: 0, gid: 0, additionalGids: [], home: "/root" },
     limitsSwap: facts.cgroup.controllers["memory"]?.swap === true,
     hostname: Deno.hostname(),
@@ -49,6 +49,18 @@ export function lookUpSurroundings({ id, options, facts, rootfs, layers, image }
     allNodes: options.privileged ? listNodes("/dev") : [],
     maskedPaths: throttlePaths(),
   };
+}
+
+/** Who a user is in an image that cannot be looked into yet: a number is enough, and a name is not known. */
+function resolveUnseen(user: string, { groupAdd, image }: RunOptions): Surroundings["user"] {
+  try {
+    return resolveUser(user, groupAdd, { passwd: "", group: "" });
+  } catch (cause) {
+    throw new PaddockError(`who '${user}' is stands in the image, which is not in the store yet`, {
+      hint: `put it there first: paddock import ${image}`,
+      cause,
+    });
+  }
 }
 
 /** The device node at a path of the host, or all nodes below it where it is a directory. */

@@ -361,3 +361,10 @@ Deno.test("buildConfig: what the specification has no field for stands in annota
   assertEquals(build({ workdir: "/w" }, { image }).process.cwd, "/w");
   assertEquals(build({ stopSignal: "INT" }, { image }).annotations[ANNOTATIONS.stopSignal], "INT");
 });
+
+Deno.test("buildConfig refuses an image whose volumes lie over the kernel's files, or lead out", () => {
+  build({}, { image: { volumes: ["/data", "/sys/fs/cgroup", "/var/lib/x/"] } });
+  for (const path of ["/", "/proc", "//proc/./sys", "/sys", "/dev/", "/data/../proc", "/.."]) {
+    assertThrows(() => build({}, { image: { volumes: ["/data", path] } }), PaddockError, "declares a volume at");
+  }
+});
