@@ -171,6 +171,24 @@ test("two runs of one archive at once unpack each layer once, and so do two arch
   assertEquals(listHalfDone(box), []);
 });
 
+test("of processes that import one image at once a single one unpacks it", async (box) => {
+  const made = [await image(["web:1"])];
+  const archives = [
+    tarUp(writeClassic(box.path("classic"), made), box.path("classic.tar")),
+    tarUp(writeLayout(box.path("oci"), made), box.path("oci.tar")),
+  ];
+  const worker = new URL("./support/import_worker.ts", import.meta.url).pathname;
+  const imports = await Promise.all([...archives, ...archives].map(async (archive) => {
+    const command = [Deno.execPath(), "run", "-A", "--no-config", worker, box.paddock.dataRoot, archive];
+    const { stdout, stderr } = await call(command);
+    assertEquals(stderr, "");
+    return JSON.parse(stdout) as { isNew: boolean; image: { id: string } };
+  }));
+  assertEquals(imports.filter(({ isNew }) => isNew).length, 1);
+  assertEquals(new Set(imports.map(({ image }) => image.id)).size, 1);
+  assertEquals([countLayers(box), listHalfDone(box)], [1, []]);
+});
+
 test("an archive that was rewritten is read again", async (box) => {
   const path = box.path("web.tar");
   tarUp(writeClassic(box.path("one"), [await image(["web:1"], ADDED)]), path);
@@ -283,13 +301,22 @@ test("an opaque root hides every layer below", async (box) => {
   assertEquals((await box.paddock.run(["run", layout, "ls / | grep -E '^(low|own)$'"])).stdout, "own\n");
 });
 
-test("an image of a hundred layers runs", async (box) => {
+test("an image of a hundred layers runs, and what a container of it wrote is exported with the rest", async (box) => {
   const layers = Array.from({ length: 100 }, (_, i): LayerLine[] => [{ path: `layers/${i}` }]);
   const layout = writeLayout(box.path("oci"), [await image(["1"], ...layers)]);
   for (const flags of [[], ["--userns", "0:100000:65536"]]) {
     const { stdout, stderr } = await box.paddock.run(["run", ...flags, layout, "ls /layers | wc -l"]);
     assertEquals([stdout.trim(), stderr], ["100", ""]);
   }
+  assertEquals(
+    (await box.paddock.run(["run", "-u", "0", "--name", "kept", layout, "echo x > /layers/own"])).stderr,
+    "",
+  );
+  const { code, stderr } = await box.paddock.run(["export", "-o", box.path("out.tar"), "kept"]);
+  assertEquals([code, stderr], [0, ""]);
+  const { stdout } = await call(["tar", "-tf", box.path("out.tar")]);
+  assertEquals(stdout.split("\n").filter((name) => /^layers\/(\d+|own)$/.test(name)).length, 101);
+  assertEquals((await box.paddock.run(["rm", "kept"])).code, 0);
 });
 
 /** Layers that are refused, and what is said. */
