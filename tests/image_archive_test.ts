@@ -8,8 +8,10 @@ import { LayerStore } from "../lib/image/store.ts";
 import { Box } from "./support/box.ts";
 import { busybox } from "./support/fixtures.ts";
 import {
+  describe,
   gzip,
   idOf,
+  json,
   type LayerLine,
   type MadeImage,
   makeLayer,
@@ -157,6 +159,13 @@ test("the manifest for this machine is chosen, and statements about it are passe
     }, ...entries],
   });
   await expectSaid(box, writeLayout(box.path("two"), made, { index }));
+  // As buildkit writes it: an index in the index.
+  const nested = (value: Record<string, unknown>, entries: readonly Record<string, unknown>[]): unknown => {
+    const inner = json({ schemaVersion: 2, manifests: entries.map(({ annotations: _, ...entry }) => entry) });
+    const entry = describe(box.path("nested"), inner, "application/vnd.oci.image.index.v1+json");
+    return { ...value, manifests: [{ ...entry, annotations: { "org.opencontainers.image.ref.name": "1" } }] };
+  };
+  await expectSaid(box, `oci:${writeLayout(box.path("nested"), made, { index: nested })}:1`);
   const other = writeLayout(box.path("one"), made.slice(0, 1));
   expectRefused(await box.paddock.run(["run", other]), /has no image for linux\/\w+, but for linux\/s390x/);
 });

@@ -13,7 +13,12 @@ import { openLocked } from "./lock_file.ts";
 
 /** An index file, locked until it is disposed of. */
 export class SourceIndex implements Disposable {
-  private constructor(private readonly layers: number, private readonly path: string, private readonly file: Fd) {}
+  private constructor(
+    private readonly layers: number,
+    private readonly path: string,
+    private readonly file: Fd,
+    private readonly part: string | undefined,
+  ) {}
 
   /**
    * Opens the file of a source and waits for its lock.
@@ -24,7 +29,7 @@ export class SourceIndex implements Disposable {
    */
   static open(layers: number, source: FileStat, part: string | undefined): SourceIndex {
     const path = describePath(source, part);
-    return new SourceIndex(layers, path, openLocked(layers, path));
+    return new SourceIndex(layers, path, openLocked(layers, path), part);
   }
 
   /** As `read`, without the lock and without making anything: for who only looks, and may not be root. */
@@ -32,17 +37,17 @@ export class SourceIndex implements Disposable {
     const fd = calls.openat(layers, toCText(describePath(source, part)), O.RDONLY | O.NOFOLLOW | O.CLOEXEC);
     if (fd < 0) return undefined;
     using file = new Fd(fd);
-    return parseIndex(file, source);
+    return parseIndex(file, source, part);
   }
 
   /** What this very version of the source holds: the digest of a layer, or `image:` and that of a configuration. */
   read(source: FileStat): string | undefined {
-    return parseIndex(this.file, source);
+    return parseIndex(this.file, source, this.part);
   }
 
   /** Notes it. A store that takes no more is no reason to fail: the next run imports again. */
   write(source: FileStat, holds: string): void {
-    const text = `${JSON.stringify({ version: describeVersion(source), holds })}\n`;
+    const text = `${JSON.stringify({ version: describeVersion(source), part: this.part, holds })}\n`;
     if (calls.ftruncate(this.file.number, 0) < 0) return;
     try {
       writeAll(this.file.number, new TextEncoder().encode(text), "index", 0);
@@ -66,12 +71,14 @@ function describeVersion({ size, mtimeSec, mtimeNsec, ctimeSec, ctimeNsec }: Fil
   return `${size} ${mtimeSec}.${mtimeNsec} ${ctimeSec}.${ctimeNsec}`;
 }
 
-function parseIndex(file: Fd, source: FileStat): string | undefined {
+function parseIndex(file: Fd, source: FileStat, part: string | undefined): string | undefined {
   try {
     const known: unknown = JSON.parse(new TextDecoder().decode(readWhole(file.number, 4096)));
     if (typeof known !== "object" || known === null || !("version" in known) || !("holds" in known)) {
       return undefined;
     }
+    // Two long names may share a file.
+    if (("part" in known ? known.part : undefined) !== part) return undefined;
     return known.version === describeVersion(source) && typeof known.holds === "string" ? known.holds : undefined;
   } catch {
     return undefined;

@@ -35,7 +35,7 @@ export function openMerged(layers: readonly string[]): Fd {
   return new Fd(must("overlay", "fsmount", context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY));
 }
 
-/** One by one where the kernel takes them so (Linux 6.8), else all in one value. */
+/** One by one where the kernel takes them so, as newer ones do, else all in one value. */
 function addLayers(context: number, paths: readonly string[]): void {
   const add = (key: string, value: string): number => syscall("fsconfig", context, FSCONFIG_SET_STRING, key, value, 0);
   const [first, ...others] = paths;
@@ -50,6 +50,6 @@ function addLayers(context: number, paths: readonly string[]): void {
 function refuse(result: number): PaddockError {
   return new PaddockError(`cannot see the container's layers as one: overlay: ${describeErrno(-result)}`, {
     hint:
-      "this takes Linux 5.2 with overlayfs, and 6.8 for more than 14 layers; export it while it runs, or keep its changes with --rw-save",
+      "this takes Linux 5.2 with overlayfs, and a later one for more than 14 layers; export it while it runs, or keep its changes with --rw-save",
   });
 }
