@@ -282,6 +282,16 @@ const LAYERS: Readonly<
     "ls /l /usr/l",
     "/l:\ny\n\n/usr/l:\nx\n",
   ],
+  "absolute names, links and hard links begin at the image's root": [
+    [[
+      { path: "/d/one", text: "1" },
+      { path: "/two", type: "hardlink", linkPath: "/d/one" },
+      { path: "l", type: "symlink", linkPath: "/d" },
+      { path: "l/three" },
+    ]],
+    "ls /d; cat /two",
+    "one\nthree\n1",
+  ],
   "what an old union filesystem kept for itself is left out": [
     [[{ path: ".wh..wh.plnk/1.2" }, { path: ".wh..wh.aufs" }, { path: "d/f" }]],
     "ls -A /d; ls -A / | grep wh || echo none",
@@ -336,7 +346,7 @@ const BAD_LAYERS: Readonly<Record<string, readonly [lines: readonly LayerLine[],
   "a file below a whiteout": [[{ path: ".wh.etc/passwd" }], /in a directory with the name of a whiteout/],
   "a whiteout that leads out": [[{ path: "../.wh.etc" }], /leads out through "\.\."/],
   "a whiteout through a link that leads out": [
-    [{ path: "l", type: "symlink", linkPath: "/etc" }, { path: "l/.wh.passwd" }],
+    [{ path: "l", type: "symlink", linkPath: "../etc" }, { path: "l/.wh.passwd" }],
     /goes through the link "l", which leads out/,
   ],
   "a hard link to a file of a lower layer": [

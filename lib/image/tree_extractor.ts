@@ -55,7 +55,7 @@ export class TreeExtractor implements TarSink, Disposable {
   readonly #root: number;
   readonly #limits: ExtractLimits;
   readonly #parents: ParentCache;
-  readonly #links = new LinkGuard();
+  readonly #links: LinkGuard;
   readonly #directories = new Map<ByteString, DirectoryTimes>();
   readonly #times = new Uint8Array(32);
   #entry: TarEntry | undefined;
@@ -74,6 +74,7 @@ export class TreeExtractor implements TarSink, Disposable {
   constructor(root: number, limits: ExtractLimits = DEFAULT_LIMITS, lower?: LowerTree) {
     this.#root = root;
     this.#lower = lower;
+    this.#links = new LinkGuard(lower !== undefined);
     this.#limits = limits;
     this.#parents = new ParentCache(root);
     this.#notPlain = 0o7000 | Deno.umask();
@@ -92,7 +93,7 @@ export class TreeExtractor implements TarSink, Disposable {
     checkLimit("entries", ++this.counts.entries, this.#limits.entries);
     this.#entry = entry;
     this.#parents.settle();
-    const parts = splitPath(entry.path, entry.path, this.#limits);
+    const parts = this.#split(entry.path, entry);
     this.#guard(entry, parts);
     const meaning: LayerEntry = this.#lower === undefined ? { kind: "file" } : readLayerEntry(parts);
     this.#ignored = meaning.kind !== "file";
@@ -104,9 +105,14 @@ export class TreeExtractor implements TarSink, Disposable {
     }
   }
 
+  /** Some tools write names in layers from the root on, and docker takes them so. */
+  #split(path: ByteString, { path: entry }: TarEntry): ByteString[] {
+    return splitPath(this.#lower === undefined ? path : path.replace(/^\/+/, ""), entry, this.#limits);
+  }
+
   /** Refuses what goes through a link that leads out, and remembers the links there are. */
   #guard(entry: TarEntry, parts: readonly ByteString[]): void {
-    const target = entry.type === "hardlink" ? splitPath(entry.linkPath, entry.path, this.#limits) : [];
+    const target = entry.type === "hardlink" ? this.#split(entry.linkPath, entry) : [];
     for (const path of [parts, target]) {
       const link = this.#links.find(path);
       if (link !== undefined) throw refusal(entry.path, `goes through the link ${quoteName(link)}, which leads out`);
@@ -317,7 +323,7 @@ export class TreeExtractor implements TarSink, Disposable {
   }
 
   #makeHardLink(entry: TarEntry, parent: number, name: ByteString, cName: calls.CName): void {
-    const parts = splitPath(entry.linkPath, entry.path, this.#limits);
+    const parts = this.#split(entry.linkPath, entry);
     const targetName = parts.pop();
     if (targetName === undefined) throw refusal(entry.path, "is a hard link to the root directory");
     const targetParent = this.#parents.find(parts.join("/"));
