@@ -34,6 +34,8 @@ const TOOLS: readonly Tool[] = [
   { command: "sudo", package: "sudo", for: ["host"] },
   { command: "runc", package: "runc", for: ["host"] },
   { command: "bwrap", package: "bubblewrap", for: ["host"] },
+  { command: "skopeo", package: "skopeo", for: ["host"] },
+  { command: "umoci", package: "umoci", for: ["host"] },
   { command: "podman", package: "podman", for: ["host"] },
   { command: "qemu-system-x86_64", package: "qemu-system-x86", for: ["vm"] },
   { command: "cpio", package: "cpio", for: ["vm"] },

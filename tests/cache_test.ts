@@ -5,8 +5,10 @@
  */
 import { assert, assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
+import { pruneImages } from "../lib/runtime/prune_images.ts";
 import { Box, findProcesses, waitFor } from "./support/box.ts";
 import { busybox, copyFixture } from "./support/fixtures.ts";
+import { type MadeImage, makeLayer, tarUp, writeLayout } from "./support/images.ts";
 import { expectNoLeaks } from "./support/leaks.ts";
 import { callOn } from "./support/old_kernel.ts";
 import { type CallOptions, type Outcome, PADDOCK_COMMAND } from "./support/paddock.ts";
@@ -375,4 +377,33 @@ test("a copy of paddock elsewhere has runs of its own", async (box) => {
   }).output();
   assertEquals(code, 0);
   assert(Deno.readTextFileSync(log).split("\n").some((line) => /memfd_create/.test(line) && !/SEALING/.test(line)));
+});
+
+test("an image in an archive is taken from the cache; one in a layout, or by name, may be another at any time", async (box) => {
+  const fixture = await busybox();
+  const image = (text: string): MadeImage => ({
+    layers: [Deno.readFileSync(fixture.tar), makeLayer({ path: "etc/added", text })],
+    config: { Cmd: ["cat", "/etc/added"] },
+    names: ["docker.io/library/web:1"],
+  });
+  const archive = box.path("web.tar");
+  const layout = box.path("oci");
+  const save = (text: string): string => tarUp(writeLayout(layout, [image(text)]), archive);
+  save("one");
+  assertEquals((await prime(box, ["run", archive])).stdout, "one");
+  save("two");
+  const again = await trace(box, ["run", archive]);
+  assertEquals([again.by, again.stdout], ["paddock", "two"], again.stderr);
+  assertEquals((await trace(box, ["run", archive])).by, "cache");
+  // Its layers go, as after gc --images.
+  assert((await pruneImages(box.paddock)).length > 0);
+  const anew = await trace(box, ["run", archive]);
+  assertEquals([anew.code, anew.stdout], [0, "two"], anew.stderr);
+  assertEquals((await box.paddock.run(["load", "-i", archive])).stdout, "web:1\n");
+  for (const word of [layout, `oci:${layout}`, `oci-archive:${archive}`, "web:1"]) {
+    for (const _ of [1, 2]) {
+      const { by, stdout, stderr } = await trace(box, ["run", word]);
+      assertEquals([by, stdout], ["paddock", "two"], `${word}: ${stderr}`);
+    }
+  }
 });

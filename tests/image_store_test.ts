@@ -215,15 +215,15 @@ const BAD_INPUT: Readonly<Record<string, readonly [make: (good: string, bad: str
   "a file that is not there": [() => {}, /: no such file or directory$/],
   "a docker save archive": [
     (_, bad) => imitateImage(bad, ["manifest.json", `${HEX}/layer.tar`]),
-    /is a docker save archive, not a/,
+    /manifest\.json: \$: a list is wanted, an object found$/,
   ],
   "an OCI layout": [
     (_, bad) => imitateImage(bad, ["index.json", "oci-layout"]),
-    /is a OCI image layout archive, not a/,
+    /oci-layout: \$\.imageLayoutVersion: 1\.0\.0 is wanted$/,
   ],
-  "a layout whose blobs come first": [
-    (_, bad) => imitateImage(bad, [`blobs/sha256/${HEX}`, "index.json"]),
-    /is a docker save or OCI image archive, not a root filesystem$/,
+  "an image among other files": [
+    (_, bad) => imitateImage(bad, ["README", "index.json", "oci-layout"]),
+    /is an OCI image layout archive with other files in it$/,
   ],
 };
 
@@ -323,20 +323,24 @@ Deno.test({
     withStore(async (dir, store) => {
       const archive = makeArchive(dir);
       const { rootfs } = await store.lookupOrImport(archive);
-      const guess = findImageConfig({ archive, rootfs });
+      const guess = findImageConfig({ archive, layers: [rootfs] });
       assertEquals(guess.config.cmd, ["/bin/sh"]);
       assertMatch(guess.notes.join("\n"), /^no image config for \S+: running \/bin\/sh as root in \/ /);
       const sidecar = archive.replace(/\.tar$/, ".json");
       Deno.writeTextFileSync(sidecar, JSON.stringify([{ Config: { Env: ["A=1"], Cmd: ["web"] } }]));
-      const beside = findImageConfig({ archive, rootfs });
+      const beside = findImageConfig({ archive, layers: [rootfs] });
       assertEquals(beside.config.cmd, ["web"]);
       assertEquals(beside.config.env?.at(-1), "A=1");
       assertMatch(beside.config.env?.[0] ?? "", /^PATH=/);
       assertEquals(beside.notes, []);
       Deno.writeTextFileSync(`${dir}/other.json`, JSON.stringify({ config: { Entrypoint: ["x"], Env: ["PATH=/x"] } }));
-      const named = findImageConfig({ archive, rootfs, configFile: `${dir}/other.json` });
+      const named = findImageConfig({ archive, layers: [rootfs], configFile: `${dir}/other.json` });
       assertEquals(named, { config: { entrypoint: ["x"], env: ["PATH=/x"] }, notes: [] });
-      assertThrows(() => findImageConfig({ configFile: `${dir}/none` }), PaddockError, "no such file or directory");
+      assertThrows(
+        () => findImageConfig({ layers: [], configFile: `${dir}/none` }),
+        PaddockError,
+        "no such file or directory",
+      );
     }),
 });
 
@@ -352,11 +356,11 @@ Deno.test({
     withStore((dir) => {
       const root = `${dir}/root`;
       Deno.mkdirSync(`${root}/etc`, { recursive: true });
-      assertEquals(readUserFiles(root), { passwd: "", group: "" });
+      assertEquals(readUserFiles([root]), { passwd: "", group: "" });
       Deno.symlinkSync("/etc/inside", `${root}/etc/passwd`);
       Deno.writeTextFileSync(`${root}/etc/inside`, "inside");
-      assertEquals(readUserFiles(root).passwd, "inside");
+      assertEquals(readUserFiles([root]).passwd, "inside");
       run("mkfifo", `${root}/etc/group`);
-      assertThrows(() => readUserFiles(root), PaddockError, "is not a regular file");
+      assertThrows(() => readUserFiles([root]), PaddockError, "is not a regular file");
     }),
 });

@@ -43,6 +43,15 @@ export function formatTable(head: readonly string[], rows: readonly (readonly st
   ).join("\n");
 }
 
+/** How long ago something was, in the largest unit that fits: `5 s`, `3 min`, `7 h`, `2 d`, with "ago". */
+export function formatAge(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 2 * 86400) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${Math.floor(seconds / 86400)} d ago`;
+}
+
 /** Words broken into lines of at most `width` characters; a longer word stands alone. */
 export function wrapText(text: string, width: number): string[] {
   const lines: string[] = [];

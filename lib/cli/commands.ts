@@ -17,9 +17,12 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "run",
     summary: "run a command in a new container",
-    description: "IMAGE is a tarball as `docker export` writes it (told by its content; - is standard input), a " +
-      "directory, or `host`: a throw-away copy of this host's own root. A tarball is unpacked once into the store " +
-      "and stays as it is; a directory is used as it is. Without COMMAND the image's own runs, or sh.\n\n" +
+    description: "IMAGE is an archive as `docker save` or `docker export` writes it, or one of an OCI image layout " +
+      "(told by its content; - is standard input), a directory with a root filesystem or an image layout, the name of " +
+      "an image that was loaded, or `host`: a throw-away copy of this host's own root. Where a file holds several " +
+      "images, docker-archive:FILE:NAME, oci-archive:FILE:TAG or oci:DIRECTORY:TAG says which. An archive is unpacked " +
+      "once into the store and stays as it is; a directory of files is used as it is. Without COMMAND the image's own " +
+      "runs, or sh.\n\n" +
       "The exit code is the command's; 125 where paddock failed, 126 where the command cannot be executed, 127 where " +
       "it is not there, 128 + N where signal N ended it. Flags after IMAGE belong to the command.",
     positionals: [IMAGE, COMMAND],
@@ -78,9 +81,9 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "import",
-    summary: "unpack a tarball into the store, and print its digest",
+    summary: "unpack an image into the store, and print its digest",
     description: "`run` does it by itself on first use; this does it beforehand. - is standard input.",
-    positionals: [{ name: "TARBALL", path: true }],
+    positionals: [{ name: "IMAGE", path: true }],
     options: [],
     examples: [["docker export web | sudo paddock import -", "from docker, without a file between"]],
     load: () => import("./verbs/import.ts"),
@@ -206,6 +209,42 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./verbs/bundle.ts").then(({ resume }) => ({ run: resume })),
   },
   {
+    name: "load",
+    summary: "keep the images of an archive under their names",
+    description:
+      "Takes what `docker save` or `podman save` writes, and archives and directories of OCI image layouts. " +
+      "Then `run` knows the images by name, and the file may go.",
+    positionals: [],
+    options: [
+      { name: "input", short: "i", value: "FILE", path: true, help: "archive or directory to read (standard input)" },
+      { name: "quiet", short: "q", help: "print ids only" },
+    ],
+    examples: [
+      ["paddock load -i saved.tar", "all images of an archive"],
+      ["docker save alpine:3 | sudo paddock load", "from docker, without a file between"],
+    ],
+    load: () => import("./verbs/load.ts"),
+  },
+  {
+    name: "images",
+    summary: "list images that were loaded",
+    positionals: [],
+    options: [{ name: "quiet", short: "q", help: "ids only" }, JSON_FLAG],
+    examples: [["paddock images", "what run knows by name"]],
+    load: () => import("./verbs/images.ts"),
+  },
+  {
+    name: "rmi",
+    summary: "remove images that were loaded",
+    description:
+      "Takes a name from an image, or all of them where its id is given. With its last name its layers go, " +
+      "but those that other images or containers need.",
+    positionals: [{ name: "NAME", repeat: true }],
+    options: [],
+    examples: [["paddock rmi alpine:3", "what containers are made of stays"]],
+    load: () => import("./verbs/rmi.ts"),
+  },
+  {
     name: "ps",
     summary: "list containers",
     positionals: [],
@@ -237,8 +276,15 @@ export const COMMANDS: readonly Command[] = [
     name: "gc",
     summary: "remove what crashes have left behind",
     positionals: [],
-    options: [{ name: "dry-run", help: "only say what would be removed" }, JSON_FLAG],
-    examples: [["paddock gc", "cgroups, directories and locks of containers that are gone"]],
+    options: [
+      { name: "dry-run", help: "only say what would be removed" },
+      { name: "images", help: "unpacked layers as well that no loaded image and no container needs" },
+      JSON_FLAG,
+    ],
+    examples: [
+      ["paddock gc", "cgroups, directories and locks of containers that are gone"],
+      ["paddock gc --images", "and what tarballs and images were unpacked to: the next run does it again"],
+    ],
     load: () => import("./verbs/gc.ts"),
   },
   {

@@ -7,6 +7,7 @@ import { PaddockError } from "../base/errors.ts";
 import { type Digest, startDigest } from "./digest.ts";
 import { checkLimit, DEFAULT_LIMITS, type ExtractLimits } from "./extract_limits.ts";
 import { type ImageArchive, ImageArchiveDetector, imageArchiveError } from "./magic.ts";
+import type { LowerTree } from "./lower_tree.ts";
 import type { ArchiveSource } from "./source.ts";
 import { TarReader } from "./tar_reader.ts";
 import { type ExtractCounts, TreeExtractor } from "./tree_extractor.ts";
@@ -34,22 +35,24 @@ export interface ExtractResult extends Readonly<ExtractCounts> {
  * Extracts an archive into an empty directory.
  *
  * @param root descriptor of the directory; stays the caller's. On failure it holds what was made so far.
+ * @param lower for a layer of an image: those below it. Absent for a whole root filesystem.
  * @throws PaddockError for a damaged, hostile or wrong archive and for what the filesystem refuses.
  */
 export async function extractArchive(
   source: ArchiveSource,
   root: number,
   options: ExtractOptions = {},
+  lower?: LowerTree,
 ): Promise<ExtractResult> {
   const limits = options.limits ?? DEFAULT_LIMITS;
-  using extractor = new TreeExtractor(root, limits);
+  using extractor = new TreeExtractor(root, limits, lower);
   const detector = new ImageArchiveDetector();
   using digests = new DisposableStack();
   let digest: Digest | undefined;
   let unpackedBytes = 0;
   const reader = new TarReader({
     entry: (entry) => {
-      if (detector.observe(entry)) throw imageArchiveError(source.name, undefined);
+      detector.observe(entry);
       extractor.entry(entry);
     },
     data: (bytes, offset) => extractor.data(bytes, offset),
@@ -70,7 +73,9 @@ export async function extractArchive(
   } catch (error) {
     throw nameArchive(error, source.name);
   }
-  requireComplete(source, reader, detector.conclude(), extractor.counts);
+  requireWhole(source, reader);
+  if (lower === undefined) requireRootfs(source, detector.conclude(), extractor.counts);
+  source.verify();
   extractor.finish();
   const diffId = `sha256:${await digest!.finish()}`;
   return { diffId, unpackedBytes, warnings: extractor.warnings, ...extractor.counts };
@@ -83,19 +88,21 @@ function nameArchive(error: unknown, name: string): unknown {
   return new PaddockError(`"${name}": ${error.message.slice(9)}`, { cause: error, ...hint });
 }
 
-function requireComplete(
+/** Nothing tells a zstd file cut between two blocks from a whole one, but that its archive has no end. */
+function requireWhole(source: ArchiveSource, reader: TarReader): void {
+  if (source.format !== "zstd" || reader.hasEndMark) return;
+  throw new PaddockError(`"${source.name}": damaged zstd data: it ends too early`, {
+    hint: "copy or make the file again",
+  });
+}
+
+/** An image is seen by its first file; what comes to this has others in front. */
+function requireRootfs(
   source: ArchiveSource,
-  reader: TarReader,
   image: ImageArchive | undefined,
   counts: Readonly<ExtractCounts>,
 ): void {
   if (image !== undefined) throw imageArchiveError(source.name, image);
-  // Nothing tells a zstd file cut between two blocks from a whole one, but that its archive has no end.
-  if (source.format === "zstd" && !reader.hasEndMark) {
-    throw new PaddockError(`"${source.name}": damaged zstd data: it ends too early`, {
-      hint: "copy or make the file again",
-    });
-  }
   if (counts.entries === 0) {
     throw new PaddockError(`"${source.name}" is an archive of nothing`, {
       hint: "make it again with: docker export CONTAINER > FILE",

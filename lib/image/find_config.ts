@@ -6,20 +6,21 @@
  * @module
  */
 import { PaddockError } from "../base/errors.ts";
-import { openDirectory } from "../kernel/fs.ts";
 import { type ImageConfig, parseImageConfig } from "./image_config.ts";
-import { existsInRoot } from "./root_files.ts";
+import { RootView } from "./root_files.ts";
 
 /** Where to look. */
 export interface ConfigSearch {
   /** The file that the user gave (`--config`). */
   readonly configFile?: string;
+  /** The image's own configuration, as text, and what it is called; absent where it has none. */
+  readonly own?: { readonly text: string; readonly name: string };
   /** The archive, to look beside it; absent for a directory, the host and standard input. */
   readonly archive?: string;
   /** True where the user says what to run: then nothing is guessed that they would want to know. */
   readonly hasCommand?: boolean;
-  /** The files, to look for a shell; absent where they are not unpacked. */
-  readonly rootfs?: string;
+  /** Directories of the files, the topmost first, to look for a shell; empty where they are not unpacked. */
+  readonly layers: readonly string[];
 }
 
 /** A configuration, and what the user should know of how it was come by. */
@@ -49,13 +50,14 @@ const SHELLS: readonly (readonly string[])[] = [
  *
  * @throws PaddockError when the file that was named, or the one beside the archive, cannot be read or makes no sense.
  */
-export function findImageConfig({ configFile, archive, hasCommand = false, rootfs }: ConfigSearch): FoundConfig {
-  if (configFile !== undefined) return { config: complete(readConfigFile(configFile), rootfs), notes: [] };
+export function findImageConfig({ configFile, own, archive, hasCommand = false, layers }: ConfigSearch): FoundConfig {
+  if (configFile !== undefined) return { config: complete(readConfigFile(configFile), layers), notes: [] };
+  if (own !== undefined) return { config: complete(parseImageConfig(own.text, own.name), layers), notes: [] };
   const sidecar = archive === undefined ? undefined : listSidecars(archive).find(isFile);
   if (sidecar !== undefined) {
-    return { config: complete(readConfigFile(sidecar), rootfs), notes: [] };
+    return { config: complete(readConfigFile(sidecar), layers), notes: [] };
   }
-  const config = complete({}, rootfs);
+  const config = complete({}, layers);
   if (archive === undefined || hasCommand) return { config, notes: [] };
   const names = listSidecars(archive).at(-1)!;
   return {
@@ -79,21 +81,21 @@ export function listSidecars(archive: string): string[] {
 }
 
 /** Adds what every container needs where the image says nothing: a search path and something to run. */
-function complete(config: ImageConfig, rootfs: string | undefined): ImageConfig {
+function complete(config: ImageConfig, layers: readonly string[]): ImageConfig {
   const env = config.env ?? [];
   const hasPath = env.some((entry) => entry.startsWith("PATH="));
   const hasCommand = (config.entrypoint?.length ?? 0) + (config.cmd?.length ?? 0) > 0;
   return {
     ...config,
     env: hasPath ? env : [DEFAULT_PATH, ...env],
-    ...(hasCommand ? {} : { cmd: guessShell(rootfs) }),
+    ...(hasCommand ? {} : { cmd: guessShell(layers) }),
   };
 }
 
-function guessShell(rootfs: string | undefined): readonly string[] {
-  if (rootfs === undefined) return ["sh"];
-  using root = openDirectory(rootfs);
-  return SHELLS.find(([path]) => existsInRoot(root.number, path!)) ?? ["sh"];
+function guessShell(layers: readonly string[]): readonly string[] {
+  if (layers.length === 0) return ["sh"];
+  using root = new RootView(layers);
+  return SHELLS.find(([path]) => root.has(path!)) ?? ["sh"];
 }
 
 function readConfigFile(path: string): ImageConfig {

@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { PaddockError } from "../base/errors.ts";
+import { type ContentDigest, readDigest } from "./content_digest.ts";
+import { JsonPlace, parseJson, readList, readObject, readText, readTextMap, readTexts } from "./json_place.ts";
 
 /** The part of an image's configuration that shapes a container; absent: not said. */
 export interface ImageConfig {
@@ -34,18 +35,28 @@ export interface ImageConfig {
  * @throws PaddockError that names the place in the JSON.
  */
 export function parseImageConfig(text: string, file: string): ImageConfig {
-  const at = new Place(file, "$");
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    at.fail(`no valid JSON: ${error instanceof Error ? error.message : error}`);
-  }
-  return readConfig(...findConfig(value, at));
+  const at = new JsonPlace(
+    `image config "${file}"`,
+    "give the output of docker inspect, or an image's configuration",
+  );
+  return readConfig(...findConfig(parseJson(text, at), at));
+}
+
+/**
+ * `rootfs.diff_ids` of an image configuration: digests of the unpacked layers, the lowest first.
+ *
+ * @param name the image's, for errors.
+ * @throws PaddockError
+ */
+export function readDiffIds(config: string, name: string): ContentDigest[] {
+  const at = new JsonPlace(`"${name}": the image's configuration`, "the image is damaged: copy or make it again");
+  const rootfs = readObject(readObject(parseJson(config, at), at).rootfs, at.child(".rootfs"));
+  const here = at.child(".rootfs.diff_ids");
+  return readList(rootfs.diff_ids, here).map((id, i) => readDigest(id, here.child(`[${i}]`)));
 }
 
 /** Goes down to the object with Env, Cmd and the others. */
-function findConfig(value: unknown, at: Place): [Record<string, unknown>, Place] {
+function findConfig(value: unknown, at: JsonPlace): [Record<string, unknown>, JsonPlace] {
   if (Array.isArray(value)) {
     if (value.length !== 1) at.fail(`one image or container is wanted, ${value.length} found`);
     return findConfig(value[0], at.child("[0]"));
@@ -56,27 +67,29 @@ function findConfig(value: unknown, at: Place): [Record<string, unknown>, Place]
       return [readObject(outer[key], at.child(`.${key}`)), at.child(`.${key}`)];
     }
   }
+  // An image that says nothing of how it is run.
+  if ("rootfs" in outer) return [{}, at];
   if (["Env", "Cmd", "Entrypoint", "WorkingDir", "User"].some((key) => key in outer)) return [outer, at];
   return at.fail("neither Config nor config, nor Env, Cmd or Entrypoint is in it");
 }
 
-function readConfig(config: Record<string, unknown>, at: Place): ImageConfig {
+function readConfig(config: Record<string, unknown>, at: JsonPlace): ImageConfig {
   const found: { -readonly [K in keyof ImageConfig]: ImageConfig[K] } = {};
   const given = (key: string): boolean => config[key] !== undefined && config[key] !== null && config[key] !== "";
-  const place = (key: string): Place => at.child(`.${key}`);
+  const place = (key: string): JsonPlace => at.child(`.${key}`);
   if (given("Env")) found.env = readEnv(config.Env, place("Env"));
   if (given("Entrypoint")) found.entrypoint = readWords(config.Entrypoint, place("Entrypoint"));
   if (given("Cmd")) found.cmd = readWords(config.Cmd, place("Cmd"));
   if (given("User")) found.user = readText(config.User, place("User"));
   if (given("WorkingDir")) found.workingDir = readPath(config.WorkingDir, place("WorkingDir"));
   if (given("StopSignal")) found.stopSignal = readSignal(config.StopSignal, place("StopSignal"));
-  if (given("Labels")) found.labels = readLabels(config.Labels, place("Labels"));
+  if (given("Labels")) found.labels = readTextMap(config.Labels, place("Labels"));
   if (given("ExposedPorts")) found.exposedPorts = Object.keys(readObject(config.ExposedPorts, place("ExposedPorts")));
   if (given("Volumes")) found.volumes = readVolumes(config.Volumes, place("Volumes"));
   return found;
 }
 
-function readEnv(value: unknown, at: Place): string[] {
+function readEnv(value: unknown, at: JsonPlace): string[] {
   return readTexts(value, at).map((entry, i) => {
     if (entry.indexOf("=") < 1) at.child(`[${i}]`).fail("NAME=value is wanted");
     return entry;
@@ -84,75 +97,24 @@ function readEnv(value: unknown, at: Place): string[] {
 }
 
 /** Words of a command. Old podman prints them as one string. */
-function readWords(value: unknown, at: Place): string[] {
+function readWords(value: unknown, at: JsonPlace): string[] {
   if (typeof value === "string") return readText(value, at).split(/\s+/).filter((word) => word !== "");
   return readTexts(value, at);
 }
 
-function readSignal(value: unknown, at: Place): string {
+function readSignal(value: unknown, at: JsonPlace): string {
   const text = typeof value === "number" ? String(value) : readText(value, at);
   // Podman says 0 or 15 as a number.
   if (!/^(SIG)?[A-Z0-9+-]{1,12}$/i.test(text)) at.fail("a signal is wanted");
   return text;
 }
 
-function readVolumes(value: unknown, at: Place): string[] {
+function readVolumes(value: unknown, at: JsonPlace): string[] {
   return Object.keys(readObject(value, at)).map((path) => readPath(path, at));
 }
 
 /** A path in the container; from its root when relative, as docker takes it. */
-function readPath(value: unknown, at: Place): string {
+function readPath(value: unknown, at: JsonPlace): string {
   const path = readText(value, at);
   return path.startsWith("/") ? path : `/${path}`;
-}
-
-function readLabels(value: unknown, at: Place): Record<string, string> {
-  const labels = readObject(value, at);
-  return Object.fromEntries(
-    Object.entries(labels).map(([key, label]) => [key, readText(label, at.child(`[${JSON.stringify(key)}]`))]),
-  );
-}
-
-function readTexts(value: unknown, at: Place): string[] {
-  if (!Array.isArray(value)) at.fail(`a list of strings is wanted, ${describeType(value)} found`);
-  return (value as unknown[]).map((entry, i) => readText(entry, at.child(`[${i}]`)));
-}
-
-/** What becomes an argument of a system call cannot hold a NUL. */
-function readText(value: unknown, at: Place): string {
-  if (typeof value !== "string") at.fail(`a string is wanted, ${describeType(value)} found`);
-  if ((value as string).includes("\0")) at.fail("a NUL character is in it");
-  return value as string;
-}
-
-function readObject(value: unknown, at: Place): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    at.fail(`an object is wanted, ${describeType(value)} found`);
-  }
-  return value as Record<string, unknown>;
-}
-
-function describeType(value: unknown): string {
-  return value === null
-    ? "null"
-    : Array.isArray(value)
-    ? "a list"
-    : typeof value === "object"
-    ? "an object"
-    : `a ${typeof value}`;
-}
-
-/** A place in a JSON file, for errors. */
-class Place {
-  constructor(readonly file: string, readonly path: string) {}
-
-  child(step: string): Place {
-    return new Place(this.file, this.path + step);
-  }
-
-  fail(why: string): never {
-    throw new PaddockError(`image config "${this.file}": ${this.path}: ${why}`, {
-      hint: "give the output of docker inspect, or an image's configuration",
-    });
-  }
 }

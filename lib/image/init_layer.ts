@@ -9,7 +9,8 @@
 import { type ByteString, quoteName, toCBytes } from "../base/byte_string.ts";
 import { Fd } from "../kernel/fd.ts";
 import * as calls from "../kernel/file_calls.ts";
-import { check, encodeTimes, type FileStat, O, openAt, S, statAt, statFd } from "../kernel/fs.ts";
+import { check, encodeTimes, type FileStat, O, openAt, S } from "../kernel/fs.ts";
+import type { LowerTree } from "./lower_tree.ts";
 
 const DIRECTORIES: readonly ByteString[] = ["dev", "proc", "sys"];
 const ETC_FILES: readonly ByteString[] = ["hostname", "hosts", "resolv.conf"];
@@ -18,32 +19,28 @@ const ETC_FILES: readonly ByteString[] = ["hostname", "hosts", "resolv.conf"];
  * Makes the layer when something is missing. What is there is left alone, whatever it is: a symlink at such a place is
  * the business of whoever mounts there.
  *
- * @param rootfs descriptor of the root filesystem.
+ * @param rootfs the layers of the root filesystem.
  * @param dir descriptor of the directory to make the layer in, under `name`.
  * @returns whether a layer was needed and made.
  * @throws KernelError
  */
-export function makeInitLayer(rootfs: number, dir: number, name: ByteString): boolean {
-  const directories = DIRECTORIES.filter((entry) => statAt(rootfs, entry) === undefined);
-  const etc = statAt(rootfs, "etc");
+export function makeInitLayer(rootfs: LowerTree, dir: number, name: ByteString): boolean {
+  const directories = DIRECTORIES.filter((entry) => rootfs.stat([entry]) === undefined);
+  const etc = rootfs.stat(["etc"]);
   const hasEtc = etc !== undefined && (etc.mode & S.IFMT) === S.IFDIR;
-  const files = etc === undefined ? [...ETC_FILES] : hasEtc ? listMissing(rootfs, ETC_FILES) : [];
+  const files = etc === undefined || hasEtc ? ETC_FILES.filter((file) => rootfs.stat(["etc", file]) === undefined) : [];
   if (directories.length === 0 && files.length === 0) return false;
+  const root = rootfs.stat([]);
   // An overlay shows the uppermost layer's owner, mode and times of a directory: they are copied.
-  using layer = makeLike(dir, name, statFd(rootfs));
+  using layer = makeLike(dir, name, root);
   for (const entry of directories) makeLike(layer.number, entry, undefined).close();
   if (files.length > 0) {
     using etcLayer = makeLike(layer.number, "etc", etc);
     for (const entry of files) openAt(etcLayer.number, entry, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, 0o644).close();
     copyTimes(etcLayer.number, etc);
   }
-  copyTimes(layer.number, statFd(rootfs));
+  copyTimes(layer.number, root);
   return true;
-}
-
-function listMissing(rootfs: number, names: readonly ByteString[]): ByteString[] {
-  using etc = openAt(rootfs, "etc", O.PATH | O.DIRECTORY | O.NOFOLLOW);
-  return names.filter((name) => statAt(etc.number, name) === undefined);
 }
 
 /** A directory with the owner and mode of another; root's and 0755 without one. */

@@ -8,6 +8,10 @@
 export interface LayerRecord {
   /** `sha256:HEX` of the unpacked archive. */
   readonly diffId: string;
+  /** Chain ID of the layer below; absent for the lowest, and for a whole root filesystem. */
+  readonly parent?: string;
+  /** True where nothing of the layers below is seen. */
+  readonly hidesAll?: boolean;
   /** Bytes of file data. */
   readonly bytes: number;
   readonly entries: number;
@@ -26,11 +30,11 @@ export interface LayerRecord {
 }
 
 const NUMBERS = ["bytes", "entries", "unpackedBytes"] as const;
-const STRINGS = ["source", "created", "bootId"] as const;
+const STRINGS = ["diffId", "source", "created", "bootId"] as const;
 const FLAGS = ["hasInit", "durable"] as const;
 
-/** Reads a record; `undefined` for anything that is not one of this layer, as after a power loss. */
-export function parseLayerRecord(text: string, diffId: string): LayerRecord | undefined {
+/** Reads a record; `undefined` for anything that is not one, as after a power loss. */
+export function parseLayerRecord(text: string): LayerRecord | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -42,5 +46,6 @@ export function parseLayerRecord(text: string, diffId: string): LayerRecord | un
   const isRecord = NUMBERS.every((key) => typeof record[key] === "number") &&
     STRINGS.every((key) => typeof record[key] === "string") &&
     FLAGS.every((key) => typeof record[key] === "boolean");
-  return isRecord && record.diffId === diffId ? value as LayerRecord : undefined;
+  const hasParent = record.parent === undefined || typeof record.parent === "string";
+  return isRecord && hasParent ? value as LayerRecord : undefined;
 }

@@ -12,11 +12,16 @@ import type { ByteString } from "../base/byte_string.ts";
 export class LinkGuard {
   readonly #leadingOut = new Set<ByteString>();
 
+  /** @param isRooted an absolute target begins at the new root, as it does for who unpacks layers of images. */
+  constructor(private readonly isRooted = false) {}
+
   /** A link was made. @param parts components of its path. */
   add(parts: readonly ByteString[], target: ByteString): void {
     const path = parts.join("/");
-    if (leadsOut(parts.length - 1, target)) this.#leadingOut.add(path);
-    else this.#leadingOut.delete(path);
+    const isInside = this.isRooted && target.startsWith("/");
+    if (isInside ? leadsOut(0, target.replace(/^\/+/, "")) : leadsOut(parts.length - 1, target)) {
+      this.#leadingOut.add(path);
+    } else this.#leadingOut.delete(path);
   }
 
   /** Something else stands in a link's place. */

@@ -21,3 +21,12 @@ Deno.test("LinkGuard lets a link itself be named, and forgets one that was repla
   guard.add(["m"], "etc");
   assertEquals(guard.find(["m", "x"]), undefined);
 });
+
+Deno.test("LinkGuard of a layer takes absolute targets from the new root", () => {
+  const guard = new LinkGuard(true);
+  guard.add(["var", "run"], "/run");
+  guard.add(["up"], "/../x");
+  guard.add(["out"], "../x");
+  assertEquals(guard.find(["var", "run", "x"]), undefined);
+  assertEquals([guard.find(["up", "x"]), guard.find(["out", "x"])], ["up", "out"]);
+});

@@ -76,47 +76,51 @@ export function requireReadable(format: Format, name: string): ReadableFormat {
 export type ImageArchive = "docker save" | "OCI image layout";
 
 const HEX64 = "[0-9a-f]{64}";
-const OLD_LAYER = new RegExp(`^${HEX64}/(VERSION|json|layer\\.tar)$`);
-const BLOB = new RegExp(`^blobs/sha256/${HEX64}$`);
+const LAYER = new RegExp(`^(${HEX64}/(VERSION|json|layer\\.tar)|${HEX64}\\.(json|tar)|blobs/sha(256|512)/[0-9a-f]+)$`);
+const DOCUMENTS = ["manifest.json", "repositories", "oci-layout", "index.json"];
 const ROOT_DIRECTORY = /^(bin|sbin|usr|etc|lib|dev|proc|var)(\/|$)/;
+
+/** Is the path one of an image archive's own? A root filesystem may have a file of such a name, hardly as its first. */
+export function isImagePath(path: ByteString): boolean {
+  const clean = cleanPath(path);
+  return LAYER.test(clean) || DOCUMENTS.includes(clean);
+}
+
+function cleanPath(path: ByteString): ByteString {
+  return path.replace(/^(\.?\/)+/, "");
+}
 
 /** Watches the entries of an archive go by and tells an image from a root filesystem. */
 export class ImageArchiveDetector {
-  #files = 0;
-  #hasManifest = false;
-  #hasLayout = false;
-  #hasIndex = false;
+  readonly #documents = new Set<ByteString>();
   #hasLayers = false;
   #hasRoot = false;
 
-  /** Notes an entry; true as soon as the archive can only be an image: its first file is a blob or a layer. */
-  observe(entry: Pick<TarEntry, "path" | "type">): boolean {
-    const path: ByteString = entry.path.replace(/^(\.?\/)+/, "");
+  /** Notes an entry. */
+  observe(entry: Pick<TarEntry, "path" | "type">): void {
+    const path = cleanPath(entry.path);
     this.#hasRoot ||= ROOT_DIRECTORY.test(path);
-    if (entry.type === "directory") return false;
-    this.#files++;
-    const isLayer = OLD_LAYER.test(path) || BLOB.test(path);
-    this.#hasLayers ||= isLayer;
-    this.#hasManifest ||= path === "manifest.json";
-    this.#hasLayout ||= path === "oci-layout";
-    this.#hasIndex ||= path === "index.json";
-    return this.#files === 1 && isLayer;
+    if (entry.type === "directory") return;
+    this.#hasLayers ||= LAYER.test(path);
+    if (DOCUMENTS.includes(path)) this.#documents.add(path);
   }
 
   /** What the whole listing says; `undefined` for a root filesystem. */
   conclude(): ImageArchive | undefined {
+    const has = (name: string): boolean => this.#documents.has(name);
     if (this.#hasRoot) return undefined;
-    if (this.#hasManifest && (this.#hasLayers || this.#hasLayout)) return "docker save";
-    if (this.#hasLayout && this.#hasIndex) return "OCI image layout";
-    return undefined;
+    if (has("manifest.json") && (this.#hasLayers || has("oci-layout"))) return "docker save";
+    if (has("oci-layout") && has("index.json")) return "OCI image layout";
+    return has("repositories") && this.#hasLayers ? "docker save" : undefined;
   }
 }
 
-/** The error for an archive that is an image; `kind` undefined where only its first file is known. */
-export function imageArchiveError(name: string, kind: ImageArchive | undefined): PaddockError {
-  const what = kind ?? "docker save or OCI image";
-  return new PaddockError(`"${name}" is a ${what} archive, not a root filesystem`, {
-    hint:
-      "make a root filesystem of it with: docker load < FILE, docker create --name x IMAGE, docker export x > rootfs.tar",
-  });
+/** The error for an archive that is an image, but does not begin as one. */
+export function imageArchiveError(name: string, kind: ImageArchive): PaddockError {
+  return new PaddockError(
+    `"${name}" is ${kind === "docker save" ? "a" : "an"} ${kind} archive with other files in it`,
+    {
+      hint: "make it again with docker save, or take the other files out",
+    },
+  );
 }

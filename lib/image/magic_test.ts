@@ -3,15 +3,15 @@
  */
 import { assertEquals, assertThrows } from "@std/assert";
 import { PaddockError } from "../base/errors.ts";
-import { type Format, ImageArchiveDetector, requireReadable, tellFormat } from "./magic.ts";
+import { type Format, ImageArchiveDetector, isImagePath, requireReadable, tellFormat } from "./magic.ts";
 import { TarWriter } from "./tar_writer.ts";
 
 const HEX = "0123456789abcdef".repeat(4);
 
-function conclude(...paths: readonly string[]): [boolean, string | undefined] {
+function conclude(...paths: readonly string[]): string | undefined {
   const detector = new ImageArchiveDetector();
-  const early = paths.map((path) => detector.observe({ path, type: path.endsWith("/") ? "directory" : "file" }));
-  return [early.includes(true), detector.conclude()];
+  for (const path of paths) detector.observe({ path, type: path.endsWith("/") ? "directory" : "file" });
+  return detector.conclude();
 }
 
 Deno.test("tellFormat knows the formats by their first bytes", () => {
@@ -58,21 +58,23 @@ Deno.test("requireReadable names the tool that converts, and what an empty file 
   assertEquals(hintOf("empty"), '"x.tar" is empty; make it again with: docker export CONTAINER > FILE');
 });
 
-Deno.test("ImageArchiveDetector knows docker save archives, old and new, by the whole listing", () => {
-  assertEquals(conclude("repositories", `${HEX}/`, `${HEX}/layer.tar`, "manifest.json")[1], "docker save");
-  assertEquals(conclude("oci-layout", "index.json", "manifest.json")[1], "docker save");
-  assertEquals(conclude("oci-layout", "index.json", "blobs/", `blobs/sha256/${HEX}`)[1], "OCI image layout");
+Deno.test("ImageArchiveDetector knows docker save archives of all ages by the whole listing", () => {
+  assertEquals(conclude("repositories", `${HEX}/`, `${HEX}/layer.tar`, "manifest.json"), "docker save");
+  assertEquals(conclude("repositories", `${HEX}/json`, `./${HEX}/layer.tar`), "docker save");
+  assertEquals(conclude("oci-layout", "index.json", "manifest.json"), "docker save");
+  assertEquals(conclude("oci-layout", "index.json", "blobs/", `blobs/sha256/${HEX}`), "OCI image layout");
 });
 
-Deno.test("ImageArchiveDetector is sure at once when the first file is a blob or a layer", () => {
-  assertEquals(conclude("blobs/", "blobs/sha256/", `blobs/sha256/${HEX}`)[0], true);
-  assertEquals(conclude(`${HEX}/`, `${HEX}/VERSION`)[0], true);
+Deno.test("isImagePath is true of what an image archive begins with", () => {
+  const all = [`blobs/sha256/${HEX}`, `./${HEX}/VERSION`, `${HEX}.tar`, `${HEX}.json`, "manifest.json", "oci-layout"];
+  assertEquals(all.filter((path) => !isImagePath(path)), []);
+  assertEquals(["bin/sh", "etc/manifest.json", "0abc.json", "blobs/x"].filter(isImagePath), []);
 });
 
 Deno.test("ImageArchiveDetector leaves root filesystems alone that have such files", () => {
-  assertEquals(conclude("bin/", "bin/sh", "manifest.json", `blobs/sha256/${HEX}`, "oci-layout", "index.json"), [
-    false,
+  assertEquals(
+    conclude("bin/", "bin/sh", "manifest.json", `blobs/sha256/${HEX}`, "oci-layout", "index.json"),
     undefined,
-  ]);
-  assertEquals(conclude("manifest.json", "app"), [false, undefined]);
+  );
+  assertEquals(conclude("manifest.json", "app"), undefined);
 });

@@ -9,17 +9,26 @@
  * Order for one file: data, owner, mode (chown clears setuid), attributes (chown clears capabilities), times. Times of
  * directories come at the very end, as everything made inside changes them.
  *
+ * A layer of an image goes into a directory of its own, over which an overlay is mounted: what it removes of the layers
+ * below becomes the overlay's own marks (a character device 0:0, `trusted.overlay.opaque`), and a directory that it does
+ * not mention takes owner, mode and attributes from the one below. Where containerd and docker differ from what
+ * unpacking on top of one another would give, it is as they do: a directory made implicitly hides a symlink of a lower
+ * layer, and a hard link reaches files of its own layer alone.
+ *
  * @module
  */
-import { type ByteString, decodeText, quoteName, toCBytes } from "../base/byte_string.ts";
+import { type ByteString, decodeText, quoteName, toByteString, toCBytes } from "../base/byte_string.ts";
 import { PaddockError } from "../base/errors.ts";
 import * as calls from "../kernel/file_calls.ts";
 import { AT, check, E, encodeDevice, encodeTimes, O, procPath, S, statAt, statFd, writeAll } from "../kernel/fs.ts";
 import { tryOpenInRoot } from "../kernel/in_root.ts";
+import { removeTreeAt } from "../kernel/remove_tree.ts";
 import { KernelError } from "../kernel/syscall.ts";
 import { checkLimit, DEFAULT_LIMITS, type ExtractLimits } from "./extract_limits.ts";
 import { LinkGuard } from "./link_guard.ts";
+import { type DirectoryModel, isWhiteout, type LowerTree, OPAQUE_XATTR } from "./lower_tree.ts";
 import { ParentCache } from "./parent_cache.ts";
+import { type LayerEntry, readLayerEntry } from "./whiteout.ts";
 import type { TarEntry, TarSink } from "./tar_entry.ts";
 
 /** What was made. */
@@ -30,6 +39,8 @@ export interface ExtractCounts {
 }
 
 const S_ISGID = 0o2000;
+const CURRENT = toCBytes(".");
+const OPAQUE_VALUE = Uint8Array.of(0x79);
 
 interface DirectoryTimes {
   readonly sec: number;
@@ -44,7 +55,7 @@ export class TreeExtractor implements TarSink, Disposable {
   readonly #root: number;
   readonly #limits: ExtractLimits;
   readonly #parents: ParentCache;
-  readonly #links = new LinkGuard();
+  readonly #links: LinkGuard;
   readonly #directories = new Map<ByteString, DirectoryTimes>();
   readonly #times = new Uint8Array(32);
   #entry: TarEntry | undefined;
@@ -52,14 +63,24 @@ export class TreeExtractor implements TarSink, Disposable {
   readonly #madeByRoot = Deno.uid() === 0 && Deno.gid() === 0;
   readonly #notPlain: number;
   #hasSetgid: boolean;
+  readonly #lower: LowerTree | undefined;
+  /** True while the data of an entry is of no use. */
+  #ignored = false;
 
-  /** @param root descriptor of an empty directory; stays the caller's. */
-  constructor(root: number, limits: ExtractLimits = DEFAULT_LIMITS) {
+  /**
+   * @param root descriptor of an empty directory; stays the caller's.
+   * @param lower for a layer of an image: those below it.
+   */
+  constructor(root: number, limits: ExtractLimits = DEFAULT_LIMITS, lower?: LowerTree) {
     this.#root = root;
+    this.#lower = lower;
+    this.#links = new LinkGuard(lower !== undefined);
     this.#limits = limits;
     this.#parents = new ParentCache(root);
     this.#notPlain = 0o7000 | Deno.umask();
     this.#hasSetgid = (statFd(root, "the new directory").mode & S_ISGID) !== 0;
+    const model = lower?.directory([]);
+    if (model !== undefined) this.#copyModel(root, "", model);
   }
 
   [Symbol.dispose](): void {
@@ -72,18 +93,26 @@ export class TreeExtractor implements TarSink, Disposable {
     checkLimit("entries", ++this.counts.entries, this.#limits.entries);
     this.#entry = entry;
     this.#parents.settle();
-    const parts = splitPath(entry.path, entry.path, this.#limits);
+    const parts = this.#split(entry.path, entry);
     this.#guard(entry, parts);
+    const meaning: LayerEntry = this.#lower === undefined ? { kind: "file" } : readLayerEntry(parts);
+    this.#ignored = meaning.kind !== "file";
     try {
-      this.#make(entry, parts);
+      if (meaning.kind === "file") this.#make(entry, parts);
+      else this.#remark(entry, meaning);
     } catch (error) {
       throw explain(error, entry.path);
     }
   }
 
+  /** Some tools write names in layers from the root on, and docker takes them so. */
+  #split(path: ByteString, { path: entry }: TarEntry): ByteString[] {
+    return splitPath(this.#lower === undefined ? path : path.replace(/^\/+/, ""), entry, this.#limits);
+  }
+
   /** Refuses what goes through a link that leads out, and remembers the links there are. */
   #guard(entry: TarEntry, parts: readonly ByteString[]): void {
-    const target = entry.type === "hardlink" ? splitPath(entry.linkPath, entry.path, this.#limits) : [];
+    const target = entry.type === "hardlink" ? this.#split(entry.linkPath, entry) : [];
     for (const path of [parts, target]) {
       const link = this.#links.find(path);
       if (link !== undefined) throw refusal(entry.path, `goes through the link ${quoteName(link)}, which leads out`);
@@ -95,6 +124,7 @@ export class TreeExtractor implements TarSink, Disposable {
   data(bytes: Uint8Array<ArrayBuffer>, offset: number): void {
     this.counts.bytes += bytes.length;
     checkLimit("bytes of files", this.counts.bytes, this.#limits.bytes);
+    if (this.#ignored) return;
     try {
       // Without holes the descriptor stands where the data belongs.
       writeAll(this.#file, bytes, "its data", this.#entry!.sparse ? offset : undefined);
@@ -138,7 +168,7 @@ export class TreeExtractor implements TarSink, Disposable {
       return;
     }
     const parentPath = parts.join("/");
-    const parent = this.#parents.open(parentPath);
+    const parent = this.#openParent(parts);
     const cName = toCBytes(name);
     switch (entry.type) {
       case "directory":
@@ -156,6 +186,7 @@ export class TreeExtractor implements TarSink, Disposable {
 
   #makeDirectory(entry: TarEntry, parent: number, name: calls.CName, path: ByteString): void {
     let result = calls.mkdirat(parent, name, 0o700);
+    let replaces = false;
     if (result === -E.EXIST) {
       // A directory that is there stays and takes the new owner, mode and times; anything else gives way.
       const fd = calls.openat(parent, name, O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC);
@@ -165,10 +196,72 @@ export class TreeExtractor implements TarSink, Disposable {
       } else {
         this.#remove(parent, name);
         result = calls.mkdirat(parent, name, 0o700);
+        replaces = true;
       }
     }
     check(quoteName(entry.path), "mkdirat", result);
+    // What was in its place, a whiteout or a file, had hidden the directory of the layers below.
+    if (replaces && this.#lower !== undefined) this.#markOpaque(parent, name);
     this.#applyToDirectory(entry, path);
+  }
+
+  /** Makes what a layer says of those below it. */
+  #remark(entry: TarEntry, meaning: LayerEntry): void {
+    if (meaning.kind === "refuse") throw refusal(entry.path, meaning.why);
+    if (meaning.kind === "opaque") return this.#markOpaque(this.#openParent(meaning.directory), CURRENT);
+    if (meaning.kind !== "hide") return;
+    const parent = this.#openParent(meaning.parent);
+    const cName = toCBytes(meaning.name);
+    const there = statAt(parent, meaning.name);
+    // This layer's own files stay: a whiteout is about those below. Only a directory would show them still.
+    if (there !== undefined) return (there.mode & S.IFMT) === S.IFDIR ? this.#markOpaque(parent, cName) : undefined;
+    ensure(entry.path, "mknodat", calls.mknodat(parent, cName, S.IFCHR, 0));
+  }
+
+  #markOpaque(parent: number, name: calls.CName): void {
+    const what = quoteName(this.#entry!.path);
+    const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
+    const fd = check(what, "open", calls.openat(parent, name, flags));
+    const result = calls.fsetxattr(fd, toCBytes(OPAQUE_XATTR), OPAQUE_VALUE);
+    calls.close(fd);
+    check(what, "setxattr trusted.overlay.opaque", result);
+  }
+
+  /** The directory of an entry; those of a layer that are missing are made like the ones below. */
+  #openParent(parts: readonly ByteString[]): number {
+    const path = parts.join("/");
+    if (this.#lower === undefined) return this.#parents.open(path);
+    const found = this.#parents.find(path);
+    if (found >= 0) return found;
+    if (found !== -E.NOENT && found !== -E.NOTDIR) return check(quoteName(path), "open", found);
+    const parent = this.#openParent(parts.slice(0, -1));
+    const name = parts.at(-1)!;
+    const cName = toCBytes(name);
+    const there = statAt(parent, name);
+    // A symlink whose target this layer has not got: that is made, inside the tree.
+    if (there !== undefined && (there.mode & S.IFMT) === S.IFLNK) return this.#parents.open(path);
+    if (there !== undefined && !isWhiteout(there)) return check(quoteName(path), "open", -E.NOTDIR);
+    if (there !== undefined) this.#remove(parent, cName);
+    check(quoteName(path), "mkdirat", calls.mkdirat(parent, cName, 0o755));
+    if (there !== undefined) this.#markOpaque(parent, cName);
+    const made = check(quoteName(path), "open", this.#parents.find(path));
+    const model = there === undefined ? this.#lower.directory(parts) : undefined;
+    if (model !== undefined) this.#copyModel(made, path, model);
+    return made;
+  }
+
+  /** Gives a directory that the layer does not mention what the one below has. */
+  #copyModel(directory: number, path: ByteString, { stat, xattrs }: DirectoryModel): void {
+    const what = quoteName(path);
+    const name = toCBytes(procPath(directory, "."));
+    check(what, "fchownat", calls.fchownat(AT.FDCWD, name, stat.uid, stat.gid, 0));
+    check(what, "fchmodat", calls.fchmodat(AT.FDCWD, name, stat.mode & 0o7777));
+    this.#hasSetgid ||= (stat.mode & S_ISGID) !== 0;
+    for (const xattr of xattrs) {
+      const result = calls.lsetxattr(name, toCBytes(xattr.name), xattr.value);
+      if (result < 0 && result !== -E.OPNOTSUPP) check(what, `setxattr ${decodeText(xattr.name)}`, result);
+    }
+    this.#directories.set(path, { sec: stat.mtimeSec, nsec: stat.mtimeNsec });
   }
 
   #applyToDirectory(entry: TarEntry, path: ByteString): void {
@@ -230,7 +323,7 @@ export class TreeExtractor implements TarSink, Disposable {
   }
 
   #makeHardLink(entry: TarEntry, parent: number, name: ByteString, cName: calls.CName): void {
-    const parts = splitPath(entry.linkPath, entry.path, this.#limits);
+    const parts = this.#split(entry.linkPath, entry);
     const targetName = parts.pop();
     if (targetName === undefined) throw refusal(entry.path, "is a hard link to the root directory");
     const targetParent = this.#parents.find(parts.join("/"));
@@ -245,9 +338,10 @@ export class TreeExtractor implements TarSink, Disposable {
       result = link();
     }
     if (result === -E.NOENT || result === -E.NOTDIR) {
+      const where = this.#lower === undefined ? "the archive" : "the same layer";
       throw refusal(
         entry.path,
-        `is a hard link to ${quoteName(entry.linkPath)}, which is not in the archive before it`,
+        `is a hard link to ${quoteName(entry.linkPath)}, which is not in ${where} before it`,
       );
     }
     check(quoteName(entry.path), "linkat", result);
@@ -289,13 +383,17 @@ export class TreeExtractor implements TarSink, Disposable {
     ensure(entry.path, call, result);
   }
 
-  /** Removes a name; a directory only when it is empty, as GNU tar does. */
+  /** Removes a name; a directory only when it is empty, as GNU tar does, but in a layer with all that is in it. */
   #remove(parent: number, name: calls.CName): void {
     const what = quoteName(this.#entry!.path);
     // Descriptors that were kept may be of what goes, or have come through it.
     this.#parents.clear();
     let result = calls.unlinkat(parent, name, 0);
     if (result === -E.ISDIR) result = calls.unlinkat(parent, name, AT.REMOVEDIR);
+    if (result === -E.NOTEMPTY && this.#lower !== undefined) {
+      removeTreeAt(parent, toByteString(name.subarray(0, -1)));
+      result = 0;
+    }
     if (result === -E.NOTEMPTY) throw refusal(this.#entry!.path, "would replace a directory that is not empty");
     check(what, "unlinkat", result);
   }
@@ -346,7 +444,7 @@ function isRefused(name: ByteString): boolean {
 
 function refusal(path: ByteString, why: string): PaddockError {
   return new PaddockError(`archive: entry ${quoteName(path)} ${why}`, {
-    hint: "nothing of it was kept; use an archive as docker export writes it",
+    hint: "nothing of it was kept; use an archive as docker export or docker save writes it",
   });
 }
 

@@ -29,16 +29,27 @@ export function openMerged(layers: readonly string[]): Fd {
   using _context = new Fd(context);
   using stack = new DisposableStack();
   // By descriptors, for a value must not be longer than 255 bytes, and paths of three layers often are.
-  const numbers = layers.map((layer) => stack.use(openDirectory(layer)).number);
-  const lower = numbers.map((number) => `/proc/self/fd/${number}`).join(":");
-  must("lowerdir", "fsconfig", context, FSCONFIG_SET_STRING, "lowerdir", lower, 0);
+  addLayers(context, layers.map((layer) => `/proc/self/fd/${stack.use(openDirectory(layer)).number}`));
   const made = syscall("fsconfig", context, FSCONFIG_CMD_CREATE, null, null, 0);
   if (made < 0) throw refuse(made);
   return new Fd(must("overlay", "fsmount", context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY));
 }
 
+/** One by one where the kernel takes them so, as newer ones do, else all in one value. */
+function addLayers(context: number, paths: readonly string[]): void {
+  const add = (key: string, value: string): number => syscall("fsconfig", context, FSCONFIG_SET_STRING, key, value, 0);
+  const [first, ...others] = paths;
+  if (add("lowerdir+", first!) >= 0) {
+    for (const path of others) must("lowerdir+", "fsconfig", context, FSCONFIG_SET_STRING, "lowerdir+", path, 0);
+    return;
+  }
+  const all = add("lowerdir", paths.join(":"));
+  if (all < 0) throw refuse(all);
+}
+
 function refuse(result: number): PaddockError {
   return new PaddockError(`cannot see the container's layers as one: overlay: ${describeErrno(-result)}`, {
-    hint: "this takes Linux 5.2 with overlayfs; export it while it runs, or keep its changes with --rw-save",
+    hint:
+      "this takes Linux 5.2 with overlayfs, and a later one for more than 14 layers; export it while it runs, or keep its changes with --rw-save",
   });
 }

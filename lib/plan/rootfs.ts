@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { PaddockError } from "../base/errors.ts";
 import { quoteShell } from "../base/text.ts";
 import type { Facts } from "../host/facts.ts";
 import { type Act, AT_FDCWD, flags, previous, result, type Step, step, text } from "../program/step.ts";
@@ -216,14 +217,47 @@ function mountDirectory({ path }: { readonly path: string }, facts: Facts): Act 
 function mountOverlay(rootfs: OverlayRootfs, setting: Setting, facts: Facts): Act {
   const { directory } = rootfs;
   const layers = { lower: rootfs.lower, upper: rootfs.upper ?? `${directory}/upper`, work: `${directory}/work` };
-  const data = overlayData(layers, setting, facts);
   const target = `${directory}/rootfs`;
+  const whole = overlayData(layers, setting, facts);
+  const base = whole.length < OPTIONS_SIZE ? undefined : commonDirectory(layers.lower);
+  const data = base === undefined
+    ? whole
+    : overlayData({ ...layers, lower: layers.lower.map((path) => path.slice(base.length)) }, setting, facts);
+  if (data.length >= OPTIONS_SIZE) {
+    throw new PaddockError(`${rootfs.lower.length} layers are more than the kernel takes: their names do not fit`, {
+      hint: "keep the store at a shorter path with --data-root",
+    });
+  }
+  const mount = step("mount", [text("overlay"), text(target), text("overlay"), 0, text(data)]);
+  const command = `mount -t overlay overlay -o ${quoteShell(data)} ${quoteShell(target)}`;
+  const [top, ...others] = rootfs.lower;
   return {
-    what: `mount the overlay of ${rootfs.lower.join(", ")} on ${target}`,
+    what: `mount the overlay of ${
+      others.length < 4 ? rootfs.lower.join(", ") : `${top} and ${others.length} others`
+    } on ${target}`,
     why: "the image below stays as it is; everything that the container changes lands in the upper directory",
-    shell: [`mount -t overlay overlay -o ${quoteShell(data)} ${quoteShell(target)}`],
-    steps: [step("mount", [text("overlay"), text(target), text("overlay"), 0, text(data)])],
+    shell: [base === undefined ? command : `(cd ${quoteShell(base)} && ${command})`],
+    steps: base === undefined ? [mount] : [
+      step("openat", [AT_FDCWD, text("."), flags("O_PATH", "O_DIRECTORY", "O_CLOEXEC")], { label: "cwd" }),
+      step("chdir", [text(base)]),
+      mount,
+      step("fchdir", [result("cwd")]),
+      step("close", [result("cwd")]),
+    ],
   };
+}
+
+/** A page, which is all that mount(2) takes of options, with the NUL at the end. */
+const OPTIONS_SIZE = 4096;
+
+/** The directory that all paths have in common, with its slash. */
+function commonDirectory(paths: readonly string[]): string {
+  const [first = "", ...others] = paths;
+  let length = first.lastIndexOf("/") + 1;
+  while (!others.every((path) => path.startsWith(first.slice(0, length)))) {
+    length = first.lastIndexOf("/", length - 2) + 1;
+  }
+  return first.slice(0, length);
 }
 
 /** Mount data of an overlay (the kernel's `filesystems/overlayfs.rst`). */

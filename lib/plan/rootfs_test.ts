@@ -1,4 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { PaddockError } from "../base/errors.ts";
 import { exampleFacts, exampleMount, exampleOldFacts } from "../host/facts_example.ts";
 import { type ConfigOverrides, exampleConfig, exampleSetting, findSteps, writeSteps } from "./config_example.ts";
 import { planDirectories, planPivot, planPropagation, planRemoval, planRootfs } from "./rootfs.ts";
@@ -19,6 +20,24 @@ function dataOf(setting: Partial<Setting>, host = facts): string {
 Deno.test("planRootfs mounts an overlay of all layers, the topmost first", () => {
   const rootfs = { ...OVERLAY, lower: ["/a", "/b"] };
   assertEquals(dataOf({ rootfs, keep: true }), "lowerdir=/a:/b,upperdir=/c/upper,workdir=/c/work");
+});
+
+Deno.test("planRootfs names many layers from the directory that they have in common", () => {
+  const layers = Array.from({ length: 128 }, (_, i) => `/var/lib/paddock/long/name/l/${String(i).padStart(10, "0")}`);
+  const rootfs = { ...OVERLAY, lower: layers };
+  const lines = writeSteps(planRootfs(exampleConfig(), facts, exampleSetting({ rootfs })));
+  assertEquals(lines.slice(0, 2), [
+    'openat(-100, ".", O_PATH|O_DIRECTORY|O_CLOEXEC)',
+    'chdir("/var/lib/paddock/long/name/l/")',
+  ]);
+  assertEquals(lines.slice(3, 5), ["fchdir(<cwd>)", "close(<cwd>)"]);
+  const data = dataOf({ rootfs });
+  assert(data.startsWith("lowerdir=0000000000:0000000001:") && data.length < 4096);
+});
+
+Deno.test("planRootfs says so where the names of all layers do not fit", () => {
+  const rootfs = { ...OVERLAY, lower: Array.from({ length: 200 }, (_, i) => `/${"x".repeat(30)}${i}/rootfs`) };
+  assertThrows(() => dataOf({ rootfs }), PaddockError, "200 layers are more than the kernel takes");
 });
 
 Deno.test("planRootfs escapes what separates the words and layers of an overlay", () => {

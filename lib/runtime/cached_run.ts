@@ -11,8 +11,8 @@ import { readBuildInfo } from "../base/build_info.ts";
 import type { Facts } from "../host/facts.ts";
 import type { ReadLog } from "../host/probe.ts";
 import { listSidecars } from "../image/find_config.ts";
-import { readRootBytes } from "../image/root_files.ts";
-import { openDirectory } from "../kernel/fs.ts";
+import { isLayout } from "../image/is_layout.ts";
+import { RootView } from "../image/root_files.ts";
 import { must, syscall } from "../kernel/syscall.ts";
 import type { CachedRun, Seen, SeenFile, SeenInode } from "../plan/seen.ts";
 import type { RunOptions } from "../spec/run_options.ts";
@@ -83,6 +83,7 @@ const UNFIT: readonly Unfit[] = [
   { why: "its words led to a file or a variable", holds: ({ beginning }) => beginning.readMore },
   { why: "the image comes through standard input", holds: ({ options }) => options.image === "-" },
   { why: "the image's configuration is another file", holds: ({ options }) => options.config !== undefined },
+  { why: "an image layout may get another image at any time", holds: ({ options }) => isLayout(options.image) },
   { why: "a name belongs to one container at a time", holds: ({ options }) => options.name !== undefined },
   { why: "what it writes is kept", holds: ({ options }) => options.rwSave !== undefined },
   { why: "its steps are told by paddock at the end", holds: ({ options }) => options.trace },
@@ -134,7 +135,10 @@ function seeFile(path: string, log: ReadLog): SeenFile {
   return bytes === undefined ? { path } : { path, bytes };
 }
 
-/** An image by its inode, and what is read from it or beside it; undefined where there is none. */
+/**
+ * An image by its inode, and what is read from it or beside it; undefined where it has none: the name of one that was
+ * loaded may be given to another at any time.
+ */
 function seeImage({ image }: RunOptions, log: ReadLog): Pick<Seen, "files" | "rootFiles" | "inodes"> | undefined {
   if (image === "host") return { files: [], rootFiles: seeUserFiles("/"), inodes: [] };
   const statx = new Uint8Array(256);
@@ -155,9 +159,9 @@ const S_IFDIR = 0o040000;
 
 /** Users and groups of a rootfs that is somebody's directory. */
 function seeUserFiles(root: string): NonNullable<Seen["rootFiles"]> {
-  using directory = openDirectory(root);
+  using view = new RootView([root]);
   const files = ["/etc/passwd", "/etc/group"].map((path): SeenFile => {
-    const bytes = readRootBytes(directory.number, path);
+    const bytes = view.readBytes(path);
     return bytes === undefined ? { path } : { path, bytes };
   });
   return { root, files };

@@ -12,8 +12,6 @@
 import { PaddockError } from "../base/errors.ts";
 import type { Facts } from "../host/facts.ts";
 import { probeHost } from "../host/probe.ts";
-import { existsInRoot } from "../image/root_files.ts";
-import { openDirectory } from "../kernel/fs.ts";
 import { becomeLauncher } from "../kernel/launch.ts";
 import { selfCommand } from "../kernel/self.ts";
 import { isThere, must } from "../kernel/syscall.ts";
@@ -29,6 +27,7 @@ import { createContainer, type OwnedContainer } from "../state/container.ts";
 import type { Roots } from "../state/root.ts";
 import { eraseContainer } from "./erase_container.ts";
 import { compileFilter } from "./filter.ts";
+import { findPresent } from "./prepare.ts";
 import { requireRoot } from "./run.ts";
 import type { Voice } from "./voice.ts";
 
@@ -153,7 +152,7 @@ function settingOf(options: CreateOptions, config: Config, owned: OwnedContainer
     stateFiles: [],
     prepared: true,
     files: {},
-    present: findPresent(config),
+    present: findPresent(config.mounts.map(({ destination }) => destination), [config.root.path]),
     sources: findSources(config),
     interactive: true,
     init: false,
@@ -166,14 +165,6 @@ function settingOf(options: CreateOptions, config: Config, owned: OwnedContainer
       ...(options.consoleSocket === undefined ? {} : { consoleSocket: options.consoleSocket }),
     },
   };
-}
-
-/** Mount points that are there in the rootfs and not on another mount. */
-function findPresent({ root: { path }, mounts }: Config): ReadonlySet<string> {
-  using root = openDirectory(path);
-  const points = mounts.map(({ destination }) => destination);
-  const inImage = points.filter((point) => !points.some((other) => point.startsWith(`${other}/`)));
-  return new Set(inImage.filter((point) => existsInRoot(root.number, point)));
 }
 
 function findSources({ mounts }: Config): Setting["sources"] {

@@ -24,7 +24,7 @@ import { findOrphanCgroups, hasLivingLauncher, removeOrphanCgroup } from "./orph
 
 /** One thing that was left. */
 export interface Leftover {
-  readonly kind: "container" | "cgroup" | "data" | "import";
+  readonly kind: "container" | "cgroup" | "data" | "import" | "layer";
   /** An id, or an absolute path. */
   readonly what: string;
   /** How it is known that nobody needs it. */
@@ -44,6 +44,8 @@ export interface GcReport {
 export interface GcOptions {
   /** Only look. */
   readonly dryRun?: boolean;
+  /** Unpacked layers as well that no image with a name and no container needs. */
+  readonly images?: boolean;
   /** The host, where it is known already. */
   readonly facts?: Facts;
 }
@@ -55,7 +57,10 @@ export interface GcOptions {
  *
  * @throws PaddockError where the state root or the data root cannot be read.
  */
-export async function collectGarbage(roots: Roots, { dryRun = false, facts }: GcOptions = {}): Promise<GcReport> {
+export async function collectGarbage(
+  roots: Roots,
+  { dryRun = false, images = false, facts }: GcOptions = {},
+): Promise<GcReport> {
   return {
     dryRun,
     leftovers: [
@@ -63,6 +68,7 @@ export async function collectGarbage(roots: Roots, { dryRun = false, facts }: Gc
       ...await collectData(roots, dryRun),
       ...await collectCgroups(roots, facts ?? probeHost(), dryRun),
       ...await collectImports(roots, dryRun),
+      ...images ? await (await import("./prune_images.ts")).pruneImages(roots, { dryRun }) : [],
     ],
   };
 }

@@ -1,62 +1,112 @@
 /**
- * Archives: from the store, or into it first.
+ * Images that are not a directory of files: from the store, or into it first.
  *
  * @module
  */
-import type { RunOptions } from "../spec/run_options.ts";
-import { openArchive } from "../image/source.ts";
-import { LayerStore, type StoredLayer } from "../image/store.ts";
+import { PaddockError } from "../base/errors.ts";
+import { openImageDirectory } from "../image/image_files.ts";
+import type { ImagePlace } from "../image/image_word.ts";
+import { LayerStore, type StoredImage } from "../image/store.ts";
 import type { Voice } from "./voice.ts";
 
-/** How far an archive is opened: `import` extracts it into the store, `look` only if it is there already. */
+/** How far an image is opened: `import` extracts it into the store, `look` only if it is there already. */
 export type OpenMode = "import" | "look";
 
-/** A layer that an archive became. */
-export interface ArchiveLayer {
+/** What an image became. */
+export interface OpenedLayers {
   /** Lower directories of an overlay, the topmost first. */
   readonly lower: readonly string[];
-  /** Where its files can be read now; absent where it was not extracted. */
-  readonly files?: string;
+  /** Where its files can be read now, the topmost first; empty where it was not extracted. */
+  readonly layers: readonly string[];
+  /** The text of the image's own configuration; absent for a plain root filesystem. */
+  readonly config?: string;
 }
 
 /**
- * The layer of an archive; in the mode `look` an archive that is not in the store stays where it is, and the layer is
- * named as it would be.
+ * The layers of an image; in the mode `look` one that is not in the store stays where it is, and its layer is named as
+ * it would be.
  *
- * @throws PaddockError for an archive that cannot be read or stored.
+ * @throws PaddockError for an image that cannot be read or stored.
  */
-export async function openArchiveLayer(options: RunOptions, mode: OpenMode, voice: Voice): Promise<ArchiveLayer> {
-  if (mode === "look") return await lookForLayer(options);
-  const layer = await importArchive(options.image, options.dataRoot, voice);
-  return layerOf(layer);
+export async function openLayers(
+  place: ImagePlace,
+  dataRoot: string,
+  mode: OpenMode,
+  voice: Voice,
+): Promise<OpenedLayers> {
+  if (mode === "import") {
+    using store = LayerStore.open(dataRoot);
+    const image = await importPlace(store, place, voice);
+    return { ...describe(image), lower: store.shorten(image.lower) };
+  }
+  return await lookForImage(place, dataRoot);
 }
 
 /**
- * Imports an archive into the store, if it is not there.
+ * Imports an image into the store, if it is not there.
  *
- * @param source path of the archive, `-` for standard input.
- * @throws PaddockError for an archive that cannot be read or stored.
+ * @throws PaddockError for an image that cannot be read or stored.
  */
-export async function importArchive(source: string, dataRoot: string, voice: Voice): Promise<StoredLayer> {
-  using store = LayerStore.open(dataRoot);
-  const bar = voice.progress(source === "-" ? "importing" : `importing ${source.slice(source.lastIndexOf("/") + 1)}`);
+export async function importPlace(store: LayerStore, place: ImagePlace, voice: Voice): Promise<StoredImage> {
+  const { path, part } = place;
+  const bar = voice.progress(path === "-" ? "importing" : `importing ${path.slice(path.lastIndexOf("/") + 1)}`);
+  const onProgress = (done: number, total: number | undefined): void => bar.update(done, total);
   try {
-    const layer = await store.lookupOrImport(source, { onProgress: (done, total) => bar.update(done, total) });
-    layer.warnings.forEach((warning) => voice.note(warning));
-    return layer;
+    const image = place.form === "archive"
+      ? await store.lookupOrImport(path, { onProgress }, part)
+      : await importLayout(store, place, { onProgress });
+    image.warnings.forEach((warning) => voice.note(warning));
+    return image;
   } finally {
     bar.done();
   }
 }
 
-/** What is in the store already is shown as it is there; else the layer is named as it would be. */
-async function lookForLayer(options: RunOptions): Promise<ArchiveLayer> {
-  const layer = options.image === "-" ? undefined : await LayerStore.peek(options.dataRoot, options.image);
-  if (layer !== undefined) return layerOf(layer);
-  if (options.image !== "-") openArchive(options.image)[Symbol.dispose]();
-  return { lower: [`${options.dataRoot}/layers/sha256/DIGEST/rootfs`] };
+/** A directory may change at any time: its documents are read each time, and its layers where they are not there yet. */
+async function importLayout(
+  store: LayerStore,
+  { path, part }: ImagePlace,
+  options: Parameters<LayerStore["lookupOrImport"]>[1],
+): Promise<StoredImage> {
+  const { importImageFiles } = await import("../image/import_image.ts");
+  using files = openImageDirectory(requireDirectory(path));
+  return await importImageFiles(store, files, options ?? {}, part);
 }
 
-function layerOf({ init, rootfs }: StoredLayer): ArchiveLayer {
-  return { lower: [...(init === undefined ? [] : [init]), rootfs], files: rootfs };
+/** What is in the store already is shown as it is there; of the rest, what can be read of it where it lies. */
+async function lookForImage(place: ImagePlace, dataRoot: string): Promise<OpenedLayers> {
+  const { form, path, part } = place;
+  const there = form === "archive" && path !== "-" ? await LayerStore.peek(dataRoot, path, part) : undefined;
+  if (there !== undefined) return describe(there);
+  const config = path === "-" ? undefined : await readConfigOf(place);
+  using store = config === undefined ? undefined : LayerStore.openThere(dataRoot);
+  const image = config === undefined ? undefined : await store?.findByConfig(config);
+  if (image !== undefined) return describe(image);
+  const lower = [`${dataRoot}/layers/sha256/DIGEST/rootfs`];
+  return { lower, layers: [], ...(config === undefined ? {} : { config }) };
+}
+
+/** The configuration of an image that is not imported; undefined for a root filesystem, and what is packed. */
+async function readConfigOf({ form, path, part }: ImagePlace): Promise<string | undefined> {
+  const { peekAtArchive, readConfig } = await import("../image/import_image.ts");
+  if (form === "archive") return await peekAtArchive(path, part);
+  using files = openImageDirectory(requireDirectory(path));
+  return await readConfig(files, part);
+}
+
+function requireDirectory(path: string): string {
+  try {
+    if (Deno.statSync(path).isDirectory) return path;
+  } catch {
+    throw new PaddockError(`"${path}": no such directory`, { hint: "oci: names the directory of an image layout" });
+  }
+  throw new PaddockError(`"${path}" is not a directory`, { hint: "oci-archive: names an archive of an image layout" });
+}
+
+function describe(image: StoredImage): OpenedLayers {
+  return {
+    lower: image.lower,
+    layers: image.lower,
+    ...(image.image === undefined ? {} : { config: image.image.config }),
+  };
 }

@@ -1,16 +1,20 @@
 /**
- * What the user calls an image: a directory as it is, a tarball, or the host's own root.
+ * What the user calls an image: a directory as it is, a tarball, an image in an archive or a layout, one that was loaded,
+ * or the host's own root.
  *
  * @module
  */
 import { PaddockError } from "../base/errors.ts";
 import type { Facts, MountFact } from "../host/facts.ts";
 import { findImageConfig } from "../image/find_config.ts";
+import { type ImagePlace, parseImageWord } from "../image/image_word.ts";
+import { isLayout } from "../image/is_layout.ts";
+import { completeName } from "../image/reference.ts";
 import { isThere } from "../kernel/syscall.ts";
 import type { OverlayRootfs, RootfsSource } from "../plan/setting.ts";
 import type { ImageConfig } from "../spec/image_config.ts";
 import type { RunOptions } from "../spec/run_options.ts";
-import type { OpenMode } from "./open_archive.ts";
+import type { OpenedLayers, OpenMode } from "./open_archive.ts";
 import type { Place } from "./place.ts";
 import type { Voice } from "./voice.ts";
 
@@ -19,9 +23,7 @@ export interface OpenedImage {
   readonly config: ImageConfig;
   /** What was guessed, for the user to know. */
   readonly notes: readonly string[];
-  /** Where its files can be read now; absent for an archive that was not extracted. */
-  readonly files?: string;
-  /** The directories that its files are in, the topmost first; none for an archive that was not extracted. */
+  /** The directories that its files can be read in now, the topmost first; none for an archive that was not extracted. */
   readonly layers: readonly string[];
   /** True where the container has a directory of its own for what it writes. */
   readonly overlaid: boolean;
@@ -35,9 +37,21 @@ export interface OpenedImage {
  * @throws PaddockError where there is none of that name, or it cannot be a rootfs here.
  */
 export async function openImage(options: RunOptions, facts: Facts, mode: OpenMode, voice: Voice): Promise<OpenedImage> {
-  if (options.image === "host") return openHost(options, facts);
-  if (isDirectory(options.image)) return openDirectoryImage(options, facts);
-  return await openArchiveImage(options, facts, mode, voice);
+  const { image } = options;
+  if (image === "host") return openHost(options, facts);
+  const place = parseImageWord(image, isThere);
+  if (place !== undefined) return await openPlace(place, options, facts, mode, voice);
+  if (isDirectory(image)) {
+    if (isLayout(image)) return await openPlace({ form: "layout", path: image }, options, facts, mode, voice);
+    return openDirectoryImage(options, facts);
+  }
+  if (image !== "-" && !isThere(image) && mayBeName(image)) return await openLoaded(options, facts);
+  return await openPlace({ form: "archive", path: image }, options, facts, mode, voice);
+}
+
+/** A path begins with one of these, and a name never does. */
+function mayBeName(word: string): boolean {
+  return !/^[./~]/.test(word) && completeName(word) !== undefined;
 }
 
 function isDirectory(path: string): boolean {
@@ -50,30 +64,15 @@ function isDirectory(path: string): boolean {
 
 function openDirectoryImage(options: RunOptions, facts: Facts): OpenedImage {
   const path = Deno.realPathSync(options.image);
-  refuseLayout(path);
-  const { config, notes } = findImageConfig({ ...configFile(options), rootfs: path });
+  const { config, notes } = findImageConfig({ ...configFile(options), layers: [path] });
   if (options.rwSave !== undefined) requireOverlay(facts);
   return {
     config,
     notes,
-    files: path,
     layers: [path],
     overlaid: options.rwSave !== undefined,
     rootfs: (place) => options.rwSave === undefined ? { kind: "directory", path } : overlay([path], options, place),
   };
-}
-
-/** An image layout is a directory too, but of blobs. */
-function refuseLayout(path: string): void {
-  const kind = isThere(`${path}/oci-layout`) && isThere(`${path}/index.json`)
-    ? "an OCI image layout"
-    : isThere(`${path}/manifest.json`) && isThere(`${path}/repositories`)
-    ? "an unpacked `docker save` archive"
-    : undefined;
-  if (kind === undefined || isThere(`${path}/bin`) || isThere(`${path}/usr`)) return;
-  throw new PaddockError(`${path} is ${kind}, not a root filesystem`, {
-    hint: "make a root filesystem of it: umoci unpack, or docker load, docker create and docker export",
-  });
 }
 
 /**
@@ -82,14 +81,13 @@ function refuseLayout(path: string): void {
  */
 function openHost(options: RunOptions, facts: Facts): OpenedImage {
   requireOverlay(facts);
-  const { config, notes } = findImageConfig({ ...configFile(options), rootfs: "/" });
+  const { config, notes } = findImageConfig({ ...configFile(options), layers: ["/"] });
   const below = facts.mounts.filter((mount) => isDisk(mount) && isBelow(mount.target, options)).map(({ target }) =>
     target
   );
   return {
     config,
     notes,
-    files: "/",
     layers: ["/"],
     overlaid: true,
     rootfs: (place) => ({ ...overlay(["/"], options, place), below: [...new Set(below)] }),
@@ -108,24 +106,34 @@ function isBelow(target: string, options: RunOptions): boolean {
     Deno.statSync(target).isDirectory;
 }
 
-async function openArchiveImage(options: RunOptions, facts: Facts, mode: OpenMode, voice: Voice): Promise<OpenedImage> {
+async function openPlace(
+  place: ImagePlace,
+  options: RunOptions,
+  facts: Facts,
+  mode: OpenMode,
+  voice: Voice,
+): Promise<OpenedImage> {
   requireOverlay(facts);
-  const { openArchiveLayer } = await import("./open_archive.ts");
-  const layer = await openArchiveLayer(options, mode, voice);
+  const { openLayers } = await import("./open_archive.ts");
+  return overlaidImage(await openLayers(place, options.dataRoot, mode, voice), options);
+}
+
+/** An image that `paddock load` has given a name. */
+async function openLoaded(options: RunOptions, facts: Facts): Promise<OpenedImage> {
+  requireOverlay(facts);
+  const { openNamed } = await import("./named_images.ts");
+  return overlaidImage(await openNamed(options.image, options.dataRoot), options);
+}
+
+function overlaidImage({ lower, layers, config: own }: OpenedLayers, options: RunOptions): OpenedImage {
   const { config, notes } = findImageConfig({
     ...configFile(options),
+    ...(own === undefined ? {} : { own: { text: own, name: options.image } }),
     ...(options.image === "-" ? {} : { archive: options.image }),
     hasCommand: options.command.length > 0 || options.entrypoint !== undefined,
-    ...(layer.files === undefined ? {} : { rootfs: layer.files }),
+    layers,
   });
-  return {
-    config,
-    notes,
-    ...(layer.files === undefined ? {} : { files: layer.files }),
-    layers: layer.files === undefined ? [] : layer.lower,
-    overlaid: true,
-    rootfs: (place) => overlay(layer.lower, options, place),
-  };
+  return { config, notes, layers, overlaid: true, rootfs: (place) => overlay(lower, options, place) };
 }
 
 function overlay(

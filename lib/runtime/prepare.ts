@@ -6,8 +6,7 @@
 import { PaddockError } from "../base/errors.ts";
 import { confinesDevices } from "../cgroup/route.ts";
 import type { Facts } from "../host/facts.ts";
-import { existsInRoot } from "../image/root_files.ts";
-import { openDirectory } from "../kernel/fs.ts";
+import { RootView } from "../image/root_files.ts";
 import type { CachedRun } from "../plan/seen.ts";
 import type { Setting } from "../plan/setting.ts";
 import { rootfsPath } from "../plan/rootfs.ts";
@@ -47,7 +46,7 @@ export async function prepareContainer(
     facts,
     rootfs: rootfsPath(rootfs),
     image: image.config,
-    ...(image.files === undefined ? {} : { files: image.files }),
+    layers: image.layers,
   });
   const config = checkConfig(await withProfile(buildConfig(withoutNodes(options, facts), around), options, facts));
   const filter = await compileFilter(config, facts);
@@ -96,14 +95,11 @@ function etcFiles(options: RunOptions, config: Config): Record<string, string> {
 }
 
 /** Which mount points are there already, as far as they lie in the image and not on another mount. */
-function findPresent(points: readonly string[], layers: readonly string[]): Set<string> {
+export function findPresent(points: readonly string[], layers: readonly string[]): Set<string> {
   const inImage = points.filter((path) => !points.some((other) => path.startsWith(`${other}/`)));
-  const found = new Set<string>();
-  for (const layer of layers) {
-    using root = openDirectory(layer);
-    for (const path of inImage) if (existsInRoot(root.number, path)) found.add(path);
-  }
-  return found;
+  if (layers.length === 0) return new Set();
+  using root = new RootView(layers);
+  return new Set(inImage.filter((path) => root.has(path)));
 }
 
 /** What the source of each bind mount is: the kernel mounts a directory onto a directory, and all else onto a file. */

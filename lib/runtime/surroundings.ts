@@ -21,8 +21,8 @@ export interface LookUp {
   readonly facts: Facts;
   /** Where the rootfs will be mounted. */
   readonly rootfs: string;
-  /** Where its files can be read now; absent where there are none yet (an archive that was not extracted). */
-  readonly files?: string;
+  /** Where its files can be read now, the topmost first; empty where there are none yet (an archive that was not extracted). */
+  readonly layers: readonly string[];
   readonly image: ImageConfig;
 }
 
@@ -31,7 +31,7 @@ export interface LookUp {
  *
  * @throws PaddockError where a user, group or device that was asked for is not there.
  */
-export function lookUpSurroundings({ id, options, facts, rootfs, files, image }: LookUp): Surroundings {
+export function lookUpSurroundings({ id, options, facts, rootfs, layers, image }: LookUp): Surroundings {
   const user = options.user ?? image.user ?? "";
   const needsFiles = user !== "" || options.groupAdd.length > 0;
   return {
@@ -39,8 +39,8 @@ export function lookUpSurroundings({ id, options, facts, rootfs, files, image }:
     rootfs,
     image,
     // Root's home is read as well, unless that would be all that the files are opened for.
-    user: needsFiles || files !== undefined
-      ? resolveUser(user, options.groupAdd, files === undefined ? { passwd: "", group: "" } : readUserFiles(files))
+    user: needsFiles || layers.length > 0
+      ? layers.length === 0 ? resolveUnseen(user, options) : resolveUser(user, options.groupAdd, readUserFiles(layers))
       : { uid: 0, gid: 0, additionalGids: [], home: "/root" },
     limitsSwap: facts.cgroup.controllers["memory"]?.swap === true,
     hostname: Deno.hostname(),
@@ -49,6 +49,18 @@ export function lookUpSurroundings({ id, options, facts, rootfs, files, image }:
     allNodes: options.privileged ? listNodes("/dev") : [],
     maskedPaths: throttlePaths(),
   };
+}
+
+/** Who a user is in an image that cannot be looked into yet: a number is enough, and a name is not known. */
+function resolveUnseen(user: string, { groupAdd, image }: RunOptions): Surroundings["user"] {
+  try {
+    return resolveUser(user, groupAdd, { passwd: "", group: "" });
+  } catch (cause) {
+    throw new PaddockError(`who '${user}' is stands in the image, which is not in the store yet`, {
+      hint: `put it there first: paddock import ${image}`,
+      cause,
+    });
+  }
 }
 
 /** The device node at a path of the host, or all nodes below it where it is a directory. */

@@ -62,6 +62,7 @@ export interface ProcessUser {
  */
 export function buildConfig(options: RunOptions, around: Surroundings): Config {
   const hostname = chooseHostname(options, around);
+  refuseVolumes(around.image);
   return {
     ociVersion: OCI_VERSION,
     process: buildProcess(options, around, hostname ?? around.hostname),
@@ -72,6 +73,23 @@ export function buildConfig(options: RunOptions, around: Surroundings): Config {
     annotations: buildAnnotations(options, around),
     linux: buildLinux(options, around),
   };
+}
+
+/**
+ * What a container writes is thrown away, or kept, volumes and all, so an image's volumes need no mounts. One that would
+ * lie over the kernel's own files, or lead out, is a trick (CVE-2019-16884).
+ */
+function refuseVolumes({ volumes = [] }: ImageConfig): void {
+  const bad = volumes.find((path) => {
+    const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+    // Images with an init system declare /sys/fs/cgroup.
+    const isKernels = parts[0] === "proc" || (parts.length === 1 && ["sys", "dev"].includes(parts[0]!));
+    return parts.length === 0 || parts.includes("..") || isKernels;
+  });
+  if (bad === undefined) return;
+  throw new PaddockError(`the image declares a volume at '${bad}', where there can be none`, {
+    hint: "run it with a configuration of your own: --config FILE",
+  });
 }
 
 /** Annotations by which a Config carries what the specification has no field for. */

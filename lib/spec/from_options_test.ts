@@ -370,3 +370,10 @@ Deno.test("buildConfig: system calls are filtered by default, and only by defaul
   assertEquals(annotation({ kind: "unconfined" }), undefined);
   assertEquals(annotation({ kind: "file", path: "/p.json", text: "{}" }), undefined);
 });
+
+Deno.test("buildConfig refuses an image whose volumes lie over the kernel's files, or lead out", () => {
+  build({}, { image: { volumes: ["/data", "/sys/fs/cgroup", "/var/lib/x/"] } });
+  for (const path of ["/", "/proc", "//proc/./sys", "/sys", "/dev/", "/data/../proc", "/.."]) {
+    assertThrows(() => build({}, { image: { volumes: ["/data", path] } }), PaddockError, "declares a volume at");
+  }
+});

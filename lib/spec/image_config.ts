@@ -14,4 +14,6 @@ export interface ImageConfig {
   readonly workingDir?: string;
   readonly stopSignal?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Absolute paths in the container whose content is no part of the image. */
+  readonly volumes?: readonly string[];
 }

@@ -44,8 +44,12 @@ function refuse(words: Words): void {
       hint: "set the engine's cgroup manager to cgroupfs",
     });
   }
+  refusePreserved(words);
+}
+
+/** Better not at all than without descriptors that the command is to have. */
+export function refusePreserved(words: Words): void {
   const preserved = lastValue(words, "preserve-fds") ?? "0";
-  if (preserved !== "0") {
-    throw new UsageError(`create cannot hand on ${preserved} descriptors`, { hint: "leave --preserve-fds out" });
-  }
+  if (preserved === "0") return;
+  throw new UsageError(`cannot hand on ${preserved} descriptors`, { hint: "leave --preserve-fds out" });
 }

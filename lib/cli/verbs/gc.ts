@@ -13,7 +13,10 @@ import { isOn } from "../words.ts";
 /** Removes what crashes have left, and says what it was; fails where something stays. */
 export async function run(words: Words, host: Host): Promise<number> {
   const { collectGarbage } = await import("../../runtime/gc.ts");
-  const report = await collectGarbage(readRoots(words, host), { dryRun: isOn(words, "dry-run") });
+  const report = await collectGarbage(readRoots(words, host), {
+    dryRun: isOn(words, "dry-run"),
+    images: isOn(words, "images"),
+  });
   host.print(isOn(words, "json") ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report));
   return report.leftovers.some(({ problems }) => problems.length > 0) ? EXIT.failed : 0;
 }

@@ -8,11 +8,12 @@ import type { Host, Words } from "../types.ts";
 import { resolveHostPath } from "../values/flag.ts";
 import { speakOn } from "../voice.ts";
 
-/** Unpacks a tarball into the store and prints its digest. */
+/** Unpacks a tarball or an image into the store and prints its digest. */
 export async function run(words: Words, host: Host): Promise<number> {
   const [given = ""] = words.positionals;
-  const source = given === "-" ? given : resolveHostPath(given, host);
-  const { importTarball } = await import("../../runtime/import.ts");
-  host.print(`${await importTarball(source, readRoots(words, host), speakOn(host))}\n`);
+  // What begins with a word and a colon is no path yet.
+  const source = /^(-$|[a-z-]+:)/.test(given) ? given : resolveHostPath(given, host);
+  const { importWord } = await import("../../runtime/import.ts");
+  host.print(`${await importWord(source, readRoots(words, host), speakOn(host))}\n`);
   return 0;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatTable, quoteCommand } from "../../base/text.ts";
+import { formatAge, formatTable, quoteCommand } from "../../base/text.ts";
 import type { SeenContainer } from "../../state/container.ts";
 import { readRoots } from "../run_options.ts";
 import type { Host, Words } from "../types.ts";
@@ -42,15 +42,6 @@ export function formatContainers(
 function formatStatus(status: string, exit: NonNullable<SeenContainer["record"]>["exit"]): string {
   if (exit === undefined) return status;
   return `${status} (${exit.oom ? "out of memory, " : ""}exit code ${exit.code})`;
-}
-
-/** Largest unit that fits: `5 s`, `3 min`, `7 h`, `2 d`, with "ago". */
-function formatAge(milliseconds: number): string {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  if (seconds < 60) return `${seconds} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 2 * 86400) return `${Math.floor(seconds / 3600)} h ago`;
-  return `${Math.floor(seconds / 86400)} d ago`;
 }
 
 function shorten(text: string, length: number): string {
