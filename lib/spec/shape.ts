@@ -109,11 +109,12 @@ export const integer: Reader<number> = (value, path) =>
   typeof value === "number" && Number.isSafeInteger(value) ? value : refuse(path, "a whole number", value);
 
 /**
- * A number of bytes or the like, where programs written in Go say "no limit" as 2^63 - 1 or 2^64 - 1: what is beyond
- * exact counting is that, and gives -1.
+ * A number of bytes or the like, where programs written in Go say "no limit" as 2^63 - 1 or 2^64 - 1: that gives -1,
+ * and what else cannot be counted exactly is refused.
  */
 export const amount: Reader<number> = (value, path) => {
-  if (typeof value === "bigint") return -1;
+  // What other languages write for "as much as there is": the largest numbers of 64 bits.
+  if (typeof value === "bigint" && value >= (1n << 63n) - 1n && value < 1n << 64n) return -1;
   if (typeof value !== "number" || !Number.isInteger(value)) return refuse(path, "a whole number", value);
   return value >= 2 ** 62 ? -1 : integer(value, path);
 };
