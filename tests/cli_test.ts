@@ -56,7 +56,7 @@ Deno.test("the completion for bash completes verbs, flags, choices and files", a
     const { stdout } = await call(["/bin/bash", "-c", script, completion.stdout, ...words], { cwd: paddock.work });
     return stdout.split("\n").filter((line) => line !== "");
   };
-  assertEquals(await complete("ex"), ["explain", "export"]);
+  assertEquals(await complete("exp"), ["explain", "export"]);
   assertEquals(await complete("--root", "/r", "ru"), ["run"]);
   assertEquals(await complete("run", "--network", ""), ["none", "host"]);
   assert((await complete("run", "--mem")).includes("--memory-swap"));

@@ -95,10 +95,14 @@ function realPath(path: string): string {
 
 function checkTerminal({ process }: Config, { consoleSocket }: CreateOptions): void {
   if (process.terminal && consoleSocket === undefined) {
-    throw new PaddockError("process.terminal: cannot allocate tty if runc will detach without setting console socket");
+    throw new PaddockError("process.terminal: a terminal needs a console socket, for nobody else could take it up", {
+      hint: "give --console-socket, or set process.terminal to false",
+    });
   }
   if (!process.terminal && consoleSocket !== undefined) {
-    throw new PaddockError("cannot use console socket if runc will not detach or allocate tty");
+    throw new PaddockError("a console socket is of no use: process.terminal is false", {
+      hint: "leave --console-socket out, or set process.terminal to true",
+    });
   }
 }
 

@@ -112,10 +112,14 @@ function chooseProcess(own: Process, { processFile, changes, tty }: ExecOptions)
 
 function checkTerminal({ terminal }: Process, { detach, consoleSocket }: ExecOptions): void {
   if (terminal && detach && consoleSocket === undefined) {
-    throw new PaddockError("cannot allocate tty if runc will detach without setting console socket");
+    throw new PaddockError("a detached process with a terminal needs a console socket", {
+      hint: "give --console-socket, or leave --detach out",
+    });
   }
   if (consoleSocket !== undefined && !(terminal && detach)) {
-    throw new PaddockError("cannot use console socket if runc will not detach or allocate tty");
+    throw new PaddockError("a console socket is for a detached process with a terminal", {
+      hint: "leave --console-socket out, or give --detach and --tty",
+    });
   }
 }
 

@@ -37,7 +37,10 @@ export const EXEC_FIFO = "exec.fifo";
 export function openBundleContainer(root: string, id: string): BundleContainer {
   const found = isName(id) ? seeBundleContainer(root, id) : undefined;
   if (found !== undefined) return found;
-  throw new PaddockError(`container '${id}' does not exist`, { hint: "paddock list shows those that there are" });
+  const other = isName(id) && isThere(`${root}/${id}`);
+  throw new PaddockError(`container '${id}' does not exist${other ? " among those made from bundles" : ""}`, {
+    hint: other ? `it was made by run: paddock rm -f ${id} ends it` : "paddock list shows those that there are",
+  });
 }
 
 /** The container of that id as it is now; `undefined` where there is none that was made from a bundle. */
