@@ -329,6 +329,7 @@ test("the launcher is called after the container, and ps of the host shows it", 
   child.kill("SIGKILL");
   await child.output();
   await waitFor("the end of the container", () => listChildren(launcher!).length === 0);
+  assertEquals((await box.paddock.run(["gc"])).code, 0);
 });
 
 test("the command is process 1 and sees only itself", async (box) => {
@@ -423,6 +424,7 @@ test("--userns maps root to an id of the host without rights there", async (box)
   child.kill("SIGKILL");
   await child.status;
   await Promise.all([child.stdin.close(), child.stderr.cancel()]);
+  assertEquals((await box.paddock.run(["gc"])).code, 0);
 });
 
 // Capabilities

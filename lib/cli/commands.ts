@@ -89,6 +89,93 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./verbs/import.ts"),
   },
   {
+    name: "load",
+    summary: "keep the images of an archive under their names",
+    description:
+      "Takes what `docker save` or `podman save` writes, and archives and directories of OCI image layouts. " +
+      "Then `run` knows the images by name, and the file may go.",
+    positionals: [],
+    options: [
+      { name: "input", short: "i", value: "FILE", path: true, help: "archive or directory to read (standard input)" },
+      { name: "quiet", short: "q", help: "print ids only" },
+    ],
+    examples: [
+      ["paddock load -i saved.tar", "all images of an archive"],
+      ["docker save alpine:3 | sudo paddock load", "from docker, without a file between"],
+    ],
+    load: () => import("./verbs/load.ts"),
+  },
+  {
+    name: "images",
+    summary: "list images that were loaded",
+    positionals: [],
+    options: [{ name: "quiet", short: "q", help: "ids only" }, JSON_FLAG],
+    examples: [["paddock images", "what run knows by name"]],
+    load: () => import("./verbs/images.ts"),
+  },
+  {
+    name: "rmi",
+    summary: "remove images that were loaded",
+    description:
+      "Takes a name from an image, or all of them where its id is given. With its last name its layers go, " +
+      "but those that other images or containers need.",
+    positionals: [{ name: "NAME", repeat: true }],
+    options: [],
+    examples: [["paddock rmi alpine:3", "what containers are made of stays"]],
+    load: () => import("./verbs/rmi.ts"),
+  },
+  {
+    name: "ps",
+    summary: "list containers",
+    positionals: [],
+    options: [
+      { name: "all", short: "a", help: "those that have ended, too" },
+      { name: "quiet", short: "q", help: "names only" },
+      JSON_FLAG,
+    ],
+    examples: [["paddock ps -a", "everything that is kept"]],
+    load: () => import("./verbs/ps.ts"),
+  },
+  {
+    name: "export",
+    summary: "write a container's files as a tarball",
+    positionals: [{ name: "CONTAINER" }],
+    options: [{ name: "output", short: "o", value: "FILE", path: true, help: "file to write (standard output)" }],
+    examples: [["paddock export web -o web.tar", "keep what a named container has written"]],
+    load: () => import("./verbs/export.ts"),
+  },
+  {
+    name: "rm",
+    summary: "remove containers that have ended",
+    positionals: [{ name: "CONTAINER", repeat: true }],
+    options: [{ name: "force", short: "f", help: "kill it first where it runs" }],
+    examples: [["paddock rm web", "what it wrote is gone, too"]],
+    load: () => import("./verbs/rm.ts"),
+  },
+  {
+    name: "gc",
+    summary: "remove what crashes have left behind",
+    positionals: [],
+    options: [
+      { name: "dry-run", help: "only say what would be removed" },
+      { name: "images", help: "unpacked layers as well that no loaded image and no container needs" },
+      JSON_FLAG,
+    ],
+    examples: [
+      ["paddock gc", "cgroups, directories and locks of containers that are gone"],
+      ["paddock gc --images", "and what tarballs and images were unpacked to: the next run does it again"],
+    ],
+    load: () => import("./verbs/gc.ts"),
+  },
+  {
+    name: "doctor",
+    summary: "tell what this host can do, and what to do where it cannot",
+    positionals: [],
+    options: [JSON_FLAG],
+    examples: [["paddock doctor", "kernel, cgroups, filesystems, one by one"]],
+    load: () => import("./verbs/doctor.ts"),
+  },
+  {
     name: "create",
     summary: "create a container from a bundle, to be started later",
     description: "As an OCI runtime: the bundle is a directory with config.json and the root filesystem that it " +
@@ -207,93 +294,6 @@ export const COMMANDS: readonly Command[] = [
     options: [],
     examples: [["paddock resume web", "after pause"]],
     load: () => import("./verbs/bundle.ts").then(({ resume }) => ({ run: resume })),
-  },
-  {
-    name: "load",
-    summary: "keep the images of an archive under their names",
-    description:
-      "Takes what `docker save` or `podman save` writes, and archives and directories of OCI image layouts. " +
-      "Then `run` knows the images by name, and the file may go.",
-    positionals: [],
-    options: [
-      { name: "input", short: "i", value: "FILE", path: true, help: "archive or directory to read (standard input)" },
-      { name: "quiet", short: "q", help: "print ids only" },
-    ],
-    examples: [
-      ["paddock load -i saved.tar", "all images of an archive"],
-      ["docker save alpine:3 | sudo paddock load", "from docker, without a file between"],
-    ],
-    load: () => import("./verbs/load.ts"),
-  },
-  {
-    name: "images",
-    summary: "list images that were loaded",
-    positionals: [],
-    options: [{ name: "quiet", short: "q", help: "ids only" }, JSON_FLAG],
-    examples: [["paddock images", "what run knows by name"]],
-    load: () => import("./verbs/images.ts"),
-  },
-  {
-    name: "rmi",
-    summary: "remove images that were loaded",
-    description:
-      "Takes a name from an image, or all of them where its id is given. With its last name its layers go, " +
-      "but those that other images or containers need.",
-    positionals: [{ name: "NAME", repeat: true }],
-    options: [],
-    examples: [["paddock rmi alpine:3", "what containers are made of stays"]],
-    load: () => import("./verbs/rmi.ts"),
-  },
-  {
-    name: "ps",
-    summary: "list containers",
-    positionals: [],
-    options: [
-      { name: "all", short: "a", help: "those that have ended, too" },
-      { name: "quiet", short: "q", help: "names only" },
-      JSON_FLAG,
-    ],
-    examples: [["paddock ps -a", "everything that is kept"]],
-    load: () => import("./verbs/ps.ts"),
-  },
-  {
-    name: "export",
-    summary: "write a container's files as a tarball",
-    positionals: [{ name: "CONTAINER" }],
-    options: [{ name: "output", short: "o", value: "FILE", path: true, help: "file to write (standard output)" }],
-    examples: [["paddock export web -o web.tar", "keep what a named container has written"]],
-    load: () => import("./verbs/export.ts"),
-  },
-  {
-    name: "rm",
-    summary: "remove containers that have ended",
-    positionals: [{ name: "CONTAINER", repeat: true }],
-    options: [{ name: "force", short: "f", help: "kill it first where it runs" }],
-    examples: [["paddock rm web", "what it wrote is gone, too"]],
-    load: () => import("./verbs/rm.ts"),
-  },
-  {
-    name: "gc",
-    summary: "remove what crashes have left behind",
-    positionals: [],
-    options: [
-      { name: "dry-run", help: "only say what would be removed" },
-      { name: "images", help: "unpacked layers as well that no loaded image and no container needs" },
-      JSON_FLAG,
-    ],
-    examples: [
-      ["paddock gc", "cgroups, directories and locks of containers that are gone"],
-      ["paddock gc --images", "and what tarballs and images were unpacked to: the next run does it again"],
-    ],
-    load: () => import("./verbs/gc.ts"),
-  },
-  {
-    name: "doctor",
-    summary: "tell what this host can do, and what to do where it cannot",
-    positionals: [],
-    options: [JSON_FLAG],
-    examples: [["paddock doctor", "kernel, cgroups, filesystems, one by one"]],
-    load: () => import("./verbs/doctor.ts"),
   },
   {
     name: "completion",
