@@ -88,6 +88,20 @@ test("it needs no root, and no image in the store", async (box) => {
   }
 });
 
+test("a filesystem that an ordinary user cannot reach does not keep them from the host", async (box) => {
+  for (let path = box.paddock.work; path !== "/var/tmp"; path = path.slice(0, path.lastIndexOf("/"))) {
+    Deno.chmodSync(path, 0o755);
+  }
+  const closed = box.directory("closed");
+  const mounted = box.directory("closed/mounted");
+  Deno.chmodSync(closed, 0o700);
+  const user = "setpriv --reuid=65534 --regid=65534 --clear-groups";
+  const under = ["unshare", "-m", "sh", "-c", `mount --bind ${mounted} ${mounted} && exec ${user} "$@"`, "sh"];
+  const options = { under, env: { HOME: "/nonexistent", DENO_DIR: "/nonexistent" } };
+  const { code, stderr } = await box.paddock.run(["explain", "host", "sh"], options);
+  assertEquals(code, 0, stderr);
+});
+
 test("what run refuses, explain refuses in the same words", async (box) => {
   for (
     const words of [["--memory", "10q"], ["-v", "/no/such/place:/x"], ["--user", "nosuch"], [

@@ -103,7 +103,7 @@ function isDisk({ type }: MountFact): boolean {
 function isBelow(target: string, options: RunOptions): boolean {
   const hidden = ["/proc", "/sys", "/dev", "/run", "/tmp", options.root, options.dataRoot];
   return target !== "/" && !hidden.some((path) => target === path || target.startsWith(`${path}/`)) &&
-    Deno.statSync(target).isDirectory;
+    isDirectory(target);
 }
 
 async function openPlace(
