@@ -69,6 +69,7 @@ test("a new window size reaches the container", async (box) => {
   await terminal.type("\x1c");
   await new Deno.Command("pkill", { args: ["-KILL", "-f", `^paddock: .*`, "-t", name.replace("/dev/", "")] }).output();
   await terminal.end();
+  assertEquals((await box.paddock.run(["gc"])).code, 0);
 });
 
 test("without a terminal of its own the second Ctrl-C kills what ignores the first", async (box) => {
