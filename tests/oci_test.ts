@@ -211,6 +211,12 @@ test("exec runs in all of its namespaces and its cgroup, with its own code, inpu
     JSON.stringify({ args: ["id", "-u"], cwd: "/", user: { uid: 3, gid: 3 }, env: ["PATH=/bin"] }),
   );
   assertEquals((await run(["--process", file, "c"])).stdout, "3\n");
+  // A process that says nothing of capabilities has those of the container, and not the host's.
+  const caps = (file: string) => ["exec", "--process", file, "c"];
+  const silent = { args: ["grep", "CapBnd", "/proc/self/status"], cwd: "/", env: ["PATH=/bin"] };
+  const own = await ok(box, "exec", "c", "grep", "CapBnd", "/proc/self/status");
+  assertEquals(await ok(box, ...caps(box.file("silent.json", JSON.stringify(silent)))), own);
+  assertEquals(own, "CapBnd:\t0000000020000420\n");
   for (const odd of [":1", "-1", "4294967296", "root", "1:"]) {
     assert((await run(["--user", odd, "c", "true"])).code !== 0, odd);
   }

@@ -49,10 +49,11 @@ Deno.test("the process id is written without leading zeros, beside and renamed",
   assert(lines.some((line) => line.startsWith('write(<1 back>, "000#pid", 3)')));
 });
 
-Deno.test("a further process enters the cgroups first, then the namespaces, and executes last", () => {
+Deno.test("a further process enters the cgroups, then the namespaces, and executes last; its policies and labels are set", () => {
   const config = exampleConfig();
   const namespaces = (["pid", "mount"] as const).map((type) => ({ type, path: `/proc/7/ns/${type}` }));
-  const joined = { ...config, linux: { ...config.linux, namespaces } };
+  const process = { ...config.process, execCPUAffinity: { initial: "0", final: "0" }, apparmorProfile: "web" };
+  const joined = { ...config, process, linux: { ...config.linux, namespaces } };
   const setting = {
     ...exampleSetting(),
     prepared: false,
@@ -62,7 +63,10 @@ Deno.test("a further process enters the cgroups first, then the namespaces, and 
   };
   const plan = planExecInto(joined, exampleFacts(), setting);
   const whats = plan.sections.find(({ side }) => side === "container")!.acts.map(({ what }) => what);
-  assertEquals(whats[0], "enter the cgroup /sys/fs/cgroup/pids/paddock/web");
+  // On processors of its own before the cgroup, and after it, which may have others.
+  assertEquals(whats[1], "enter the cgroup /sys/fs/cgroup/pids/paddock/web");
+  assertEquals(whats.filter((what) => what.includes("execCPUAffinity")).length, 2, whats.join("\n"));
+  assert(whats.some((what) => what.includes("process.apparmorProfile")), "what --process asks for is not passed over");
   const mount = whats.findIndex((what) => what.startsWith("join the mount namespace"));
   const execute = whats.findIndex((what) => what.startsWith("execute "));
   assert(mount > 0 && mount < execute, whats.join("\n"));

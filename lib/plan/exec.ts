@@ -26,6 +26,8 @@ import { planContainerFault, planExit, planExitCode, planFinish, planLauncherFau
 import { planIdentity, planLimits, planOomScore } from "./identity.ts";
 import { planClone, planLauncher, planStarted, planWatch, REGIONS } from "./monitor.ts";
 import { planBeforeClone, planNamespaces, planReturn } from "./namespaces.ts";
+import { planLabels } from "./labels.ts";
+import { planAffinity, planPolicies } from "./policies.ts";
 import { planDirectory, planDirectoryCheck, planExec, planSession, resetSignals } from "./process.ts";
 import { PATH_REGIONS } from "./paths.ts";
 import { planSeccomp } from "./seccomp/acts.ts";
@@ -108,10 +110,15 @@ function before(config: Config, facts: Facts, setting: ExecSetting): Act[] {
 function inside(config: Config, facts: Facts, setting: ExecSetting): Act[] {
   const { terminal } = config.process;
   return [
+    ...planAffinity(config.process, "initial"),
     ...setting.joins.map(enterCgroup),
+    ...planAffinity(config.process, "final"),
     ...planSession(!setting.detached),
+    ...planPolicies(config),
     // With the host's own /proc, which nobody inside can replace.
     ...planOomScore(config),
+    // Through a descriptor of the thread's own attributes, opened by its unchanged credentials.
+    ...planLabels(config),
     ...planNamespaces(config),
     ...(terminal ? [openRoot(), planPty(facts, false)] : []),
     ...planDirectory(config),

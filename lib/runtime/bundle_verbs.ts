@@ -9,6 +9,7 @@
 import { PaddockError } from "../base/errors.ts";
 import { killCgroups, listProcesses, setFrozen } from "../kernel/cgroup.ts";
 import { isThere, syscall } from "../kernel/syscall.ts";
+import { OCI_VERSION } from "../spec/defaults.ts";
 import {
   type BundleContainer,
   EXEC_FIFO,
@@ -19,9 +20,6 @@ import {
 import { takeContainer } from "../state/container.ts";
 import type { Roots } from "../state/root.ts";
 import { eraseContainer } from "./erase_container.ts";
-
-/** Version of the specification that states are told in. */
-export const OCI_VERSION = "1.3.0";
 
 /** What `state` prints: runtime.md, State, and what runc adds that engines read. */
 export interface OciState {
@@ -167,9 +165,4 @@ export function pauseBundle(id: string, frozen: boolean, { root }: Roots): void 
 
 function hasFreezer(path: string): boolean {
   return isThere(`${path}/freezer.state`) || isThere(`${path}/cgroup.freeze`);
-}
-
-/** The processes of a container, ascending. @throws PaddockError where there is none. */
-export function listBundleProcesses(id: string, { root }: Roots): number[] {
-  return listProcesses(openBundleContainer(root, id).record.cgroupPaths);
 }

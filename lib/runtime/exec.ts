@@ -82,7 +82,11 @@ function openRunning({ id, root, ignorePaused }: ExecOptions): BundleContainer {
 }
 
 function chooseProcess(own: Process, { processFile, changes, tty }: ExecOptions): Process {
-  if (processFile !== undefined) return parseProcess(JSON.parse(Deno.readTextFileSync(processFile)));
+  if (processFile !== undefined) {
+    const given = parseProcess(JSON.parse(Deno.readTextFileSync(processFile)));
+    // Nothing said is the container's own sets, as with runc, and never those of the host's root.
+    return { ...given, capabilities: given.capabilities ?? own.capabilities ?? {} };
+  }
   if (changes.args.length === 0) throw new PaddockError("exec needs a command, or --process");
   const { consoleSize: _, ...rest } = own;
   const more = changes.capabilities;
