@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { LayerStore } from "../lib/image/store.ts";
+import { LayerStore } from "../lib/image/layer_store.ts";
 import { Box } from "./support/box.ts";
 import { busybox } from "./support/fixtures.ts";
 import {

@@ -5,15 +5,16 @@ import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "
 import { PaddockError } from "../lib/base/errors.ts";
 import { findImageConfig, listSidecars } from "../lib/image/find_config.ts";
 import { readUserFiles } from "../lib/image/root_files.ts";
-import { LayerStore, type StoredLayer } from "../lib/image/store.ts";
+import { ImageStore } from "../lib/image/image_store.ts";
+import type { StoredLayer } from "../lib/image/layer_catalog.ts";
 import { requires } from "./support/requires.ts";
 
 const WORKER = new URL("./support/import_worker.ts", import.meta.url).pathname;
 
-async function withStore(body: (dir: string, store: LayerStore) => void | Promise<void>): Promise<void> {
+async function withStore(body: (dir: string, store: ImageStore) => void | Promise<void>): Promise<void> {
   const dir = Deno.makeTempDirSync({ prefix: "paddock-store-" });
   try {
-    using store = LayerStore.open(`${dir}/data`);
+    using store = ImageStore.open(`${dir}/data`);
     await body(dir, store);
   } finally {
     Deno.removeSync(dir, { recursive: true });
@@ -59,18 +60,18 @@ Deno.test({
       run("gzip", "-k", archive);
       run("zstd", "-q", archive);
       Deno.renameSync(`${archive}.zst`, `${dir}/misnamed.tar.gz`);
-      assertEquals(await LayerStore.peek(store.dataRoot, archive), undefined);
+      assertEquals(await ImageStore.peek(store.dataRoot, archive), undefined);
       const first = await store.lookupOrImport(archive);
       assert(first.isNew);
-      assertEquals((await LayerStore.peek(store.dataRoot, archive))?.rootfs, first.rootfs);
+      assertEquals((await ImageStore.peek(store.dataRoot, archive))?.rootfs, first.rootfs);
       assertEquals(Deno.readTextFileSync(`${first.rootfs}/bin/sh`), "#!");
       const again = await store.lookupOrImport(archive);
       assertEquals(again, { ...first, isNew: false });
       for (const other of [`${archive}.gz`, `${dir}/misnamed.tar.gz`]) {
         assertEquals((await store.lookupOrImport(other)).diffId, first.diffId);
       }
-      assertEquals(store.find(first.diffId)?.rootfs, first.rootfs);
-      assertEquals(store.readRecord(first.diffId)?.source, archive);
+      assertEquals(store.layers.find(first.diffId)?.rootfs, first.rootfs);
+      assertEquals(store.layers.readRecord(first.diffId)?.source, archive);
       assertEquals(listStore(dir).filter((name) => name.startsWith("tmp/")), []);
     }),
 });
@@ -116,12 +117,12 @@ Deno.test({
       using pipe = Deno.openSync(`${dir}/pipe`, { write: true });
       pipe.writeSync(Deno.readFileSync(makeArchive(dir, { "big": "x".repeat(2_000_000) })).subarray(0, 1_500_000));
       while (listStore(dir).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
-      assertEquals(store.listLeftovers(), []);
-      assertEquals(store.removeLeftovers(), 0);
+      assertEquals(store.layers.listLeftovers(), []);
+      assertEquals(store.layers.removeLeftovers(), 0);
       worker.kill("SIGKILL");
       await worker.output();
-      assertEquals(store.listLeftovers().length, 1);
-      assertEquals(store.removeLeftovers(), 1);
+      assertEquals(store.layers.listLeftovers().length, 1);
+      assertEquals(store.layers.removeLeftovers(), 1);
       assertEquals(listStore(dir), []);
     }),
 });
@@ -137,15 +138,15 @@ Deno.test({
       const record = JSON.parse(Deno.readTextFileSync(path));
       Deno.writeTextFileSync(path, JSON.stringify({ ...record, bootId: "another boot" }));
       Deno.truncateSync(`${rootfs}/bin/sh`);
-      assertEquals(store.find(diffId), undefined);
+      assertEquals(store.layers.find(diffId), undefined);
       assert((await store.lookupOrImport(archive)).isNew);
       assertEquals(Deno.readTextFileSync(`${rootfs}/bin/sh`), "#!");
       // What was synced is trusted in every boot.
       Deno.writeTextFileSync(path, JSON.stringify({ ...record, bootId: "another boot", durable: true }));
-      assertEquals(store.find(diffId)?.diffId, diffId);
+      assertEquals(store.layers.find(diffId)?.diffId, diffId);
       for (const damaged of ["", "{", "[]", '{"diffId":1}']) {
         Deno.writeTextFileSync(path, damaged);
-        assertEquals(store.find(diffId), undefined, damaged);
+        assertEquals(store.layers.find(diffId), undefined, damaged);
       }
     }),
 });
@@ -160,12 +161,12 @@ Deno.test({
       const record = JSON.parse(Deno.readTextFileSync(path));
       assertEquals(record.durable, false);
       Deno.writeTextFileSync(path, JSON.stringify({ ...record, created: "2020-01-01T00:00:00.000Z" }));
-      assert(store.find(diffId) !== undefined);
-      assertEquals(store.readRecord(diffId)?.durable, true);
-      store.remove(diffId);
-      store.remove(diffId);
+      assert(store.layers.find(diffId) !== undefined);
+      assertEquals(store.layers.readRecord(diffId)?.durable, true);
+      store.layers.remove(diffId);
+      store.layers.remove(diffId);
       assertEquals(listStore(dir).filter((name) => !name.startsWith("sources/")), []);
-      assertThrows(() => store.find("sha256:../../etc"), PaddockError, "is not a digest");
+      assertThrows(() => store.layers.find("sha256:../../etc"), PaddockError, "is not a digest");
     }),
 });
 
@@ -283,7 +284,7 @@ Deno.test({
       Deno.mkdirSync(`${dir}/small`);
       run("mount", "-t", "tmpfs", "-o", "size=1m", "none", `${dir}/small`);
       try {
-        using store = LayerStore.open(`${dir}/small/data`);
+        using store = ImageStore.open(`${dir}/small/data`);
         const archive = makeArchive(dir, { "big": "x".repeat(3_000_000) });
         const error = await assertRejects(() => store.lookupOrImport(archive), PaddockError, "ENOSPC");
         assertMatch(error.message, /^extracting "\.\/big": write its data: ENOSPC: no space left on device$/);
@@ -301,18 +302,18 @@ Deno.test({
   fn: () =>
     withStore(async (dir) => {
       Deno.mkdirSync(`${dir}/locked`);
-      LayerStore.open(`${dir}/locked/data`)[Symbol.dispose]();
+      ImageStore.open(`${dir}/locked/data`)[Symbol.dispose]();
       run("mount", "--bind", `${dir}/locked`, `${dir}/locked`);
       run("mount", "-o", "remount,bind,ro", `${dir}/locked`);
       try {
-        assertThrows(() => LayerStore.open(`${dir}/locked/other`), PaddockError, "store");
-        using store = LayerStore.open(`${dir}/locked/data`);
+        assertThrows(() => ImageStore.open(`${dir}/locked/other`), PaddockError, "store");
+        using store = ImageStore.open(`${dir}/locked/data`);
         const error = await assertRejects(() => store.lookupOrImport(makeArchive(dir)), PaddockError, "EROFS");
         assertMatch(error.message, /^store "\S+": openat "sources\S+": EROFS: read-only file system$/);
       } finally {
         run("umount", `${dir}/locked`);
       }
-      assertThrows(() => LayerStore.open("/proc/nowhere"), PaddockError, 'store "/proc/nowhere"');
+      assertThrows(() => ImageStore.open("/proc/nowhere"), PaddockError, 'store "/proc/nowhere"');
     }),
 });
 

@@ -15,7 +15,7 @@ import { hashBytes } from "./content_hash.ts";
 import { openLocked } from "./lock_file.ts";
 import { type IndexEntry, MEDIA_TYPES, parseManifest } from "./manifest.ts";
 import { familiarName } from "./reference.ts";
-import type { ImageFacts } from "./store.ts";
+import type { ImageFacts } from "./image_store.ts";
 
 /** An image that has a name, or was loaded without one. */
 export interface NamedImage {

@@ -13,7 +13,8 @@ import { isLayout } from "./is_layout.ts";
 import { ImageArchiveDetector } from "./magic.ts";
 import { describePlatform, thisPlatform } from "./platform.ts";
 import { type ArchiveSource, openArchive, openSpool } from "./source.ts";
-import type { ImageFacts, LayerStore, StoredImage, StoredLayer } from "./store.ts";
+import type { ImageFacts, ImageStore, StoredImage } from "./image_store.ts";
+import type { StoredLayer } from "./layer_catalog.ts";
 
 /**
  * Imports an image from an archive that begins as one.
@@ -24,7 +25,7 @@ import type { ImageFacts, LayerStore, StoredImage, StoredLayer } from "./store.t
  * @throws PaddockError for a damaged, hostile or unknown image.
  */
 export async function importImage(
-  store: LayerStore,
+  store: ImageStore,
   archive: ArchiveSource,
   directory: string,
   options: ExtractOptions,
@@ -52,7 +53,7 @@ export interface ImportedImage {
  * @throws PaddockError for a damaged, hostile or unknown image, and for an archive of a root filesystem.
  */
 export async function importAllImages(
-  store: LayerStore,
+  store: ImageStore,
   source: string,
   options: ExtractOptions,
 ): Promise<ImportedImage[]> {
@@ -62,7 +63,7 @@ export async function importAllImages(
   }
   using archive = openArchive(source);
   if (!await beginsAsImage(archive)) throw noImage(source);
-  return await store.withDirectory(async (directory) => {
+  return await store.layers.withDirectory(async (directory) => {
     const isPlain = archive.isRegular && archive.format === "tar";
     const path = isPlain ? archive.reopenPath : await spool(archive, `${directory}/archive.tar`, options);
     using files = openImageArchive(path, archive.name);
@@ -71,7 +72,7 @@ export async function importAllImages(
   });
 }
 
-async function importEach(store: LayerStore, files: ImageFiles, options: ExtractOptions): Promise<ImportedImage[]> {
+async function importEach(store: ImageStore, files: ImageFiles, options: ExtractOptions): Promise<ImportedImage[]> {
   const imported: ImportedImage[] = [];
   for (const found of listImages(files)) {
     const { image, warnings } = await importContents(store, files, await found.read(), options);
@@ -88,7 +89,7 @@ function noImage(source: string): PaddockError {
 
 /** Imports an image from its files. @throws PaddockError for a damaged, hostile or unknown image. */
 export async function importImageFiles(
-  store: LayerStore,
+  store: ImageStore,
   files: ImageFiles,
   options: ExtractOptions,
   wanted: string | undefined,
@@ -116,7 +117,7 @@ export async function peekAtArchive(path: string, wanted: string | undefined): P
 
 /** Imports an image that was chosen. What is allowed counts for all of its layers together. */
 async function importContents(
-  store: LayerStore,
+  store: ImageStore,
   files: ImageFiles,
   contents: ImageContents,
   options: ExtractOptions,
@@ -129,8 +130,11 @@ async function importContents(
   for (const [i, { path, digest, diffId }] of contents.layers.entries()) {
     const what = `layer ${i + 1} of ${contents.layers.length}`;
     const open = (): Promise<ArchiveSource> => files.openLayer(path, what, digest);
-    top = await store.lookupOrAdd({ open, ...(diffId === undefined ? {} : { diffId }) }, top, { ...options, limits });
-    const { bytes, entries } = store.readRecord(top.chainId)!;
+    top = await store.layers.lookupOrAdd({ open, ...(diffId === undefined ? {} : { diffId }) }, top, {
+      ...options,
+      limits,
+    });
+    const { bytes, entries } = store.layers.readRecord(top.chainId)!;
     limits = { ...limits, bytes: limits.bytes - bytes, entries: limits.entries - entries };
     warnings.push(...top.warnings);
     diffIds.push(top.diffId);

@@ -149,7 +149,7 @@ function collectCgroups(roots: Roots, facts: Facts, dryRun: boolean): Promise<Le
 async function collectImports({ dataRoot }: Roots, dryRun: boolean): Promise<Leftover[]> {
   // Opening the store would make it.
   if (!isThere(`${dataRoot}/layers/tmp`)) return [];
-  const { LayerStore } = await import("../image/store.ts");
+  const { LayerStore } = await import("../image/layer_store.ts");
   using store = LayerStore.open(dataRoot);
   const names = store.listLeftovers();
   const problems: Problem[] = [];

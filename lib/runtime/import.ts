@@ -5,7 +5,7 @@
  */
 import { parseImageWord } from "../image/image_word.ts";
 import { isLayout } from "../image/is_layout.ts";
-import { LayerStore } from "../image/store.ts";
+import { ImageStore } from "../image/image_store.ts";
 import { isThere } from "../kernel/syscall.ts";
 import type { Roots } from "../state/root.ts";
 import { importPlace } from "./open_archive.ts";
@@ -19,7 +19,7 @@ import type { Voice } from "./voice.ts";
 export async function importWord(word: string, roots: Roots, voice: Voice): Promise<string> {
   const form = word !== "-" && isLayout(word) ? "layout" : "archive";
   const place = parseImageWord(word, isThere) ?? { form, path: word };
-  using store = LayerStore.open(roots.dataRoot);
+  using store = ImageStore.open(roots.dataRoot);
   const { diffId, image } = await importPlace(store, place, voice);
   return image?.id ?? diffId;
 }

@@ -14,7 +14,7 @@ import {
 } from "../image/image_index.ts";
 import { importAllImages } from "../image/import_image.ts";
 import { completeName } from "../image/reference.ts";
-import { LayerStore } from "../image/store.ts";
+import { ImageStore } from "../image/image_store.ts";
 import type { Roots } from "../state/root.ts";
 import type { OpenedLayers } from "./open_archive.ts";
 import { pruneImages } from "./prune_images.ts";
@@ -34,7 +34,7 @@ export interface LoadedImage {
  * @throws PaddockError for what cannot be read or stored, and for a root filesystem, which has no name.
  */
 export async function loadImages(source: string, { dataRoot }: Roots, voice: Voice): Promise<LoadedImage[]> {
-  using store = LayerStore.open(dataRoot);
+  using store = ImageStore.open(dataRoot);
   const bar = voice.progress("loading");
   try {
     const images = await importAllImages(store, source, {
@@ -62,10 +62,10 @@ export interface ListedImage extends Pick<NamedImage, "name" | "id" | "loaded"> 
 
 /** The images that have been loaded, the newest first. @throws PaddockError where the index cannot be read. */
 export async function listImages({ dataRoot }: Roots): Promise<ListedImage[]> {
-  using store = LayerStore.openThere(dataRoot);
+  using store = ImageStore.openThere(dataRoot);
   return await Promise.all(
     listNamedImages(dataRoot).map(async ({ config: _, ...image }): Promise<ListedImage> => {
-      const records = (await store?.listChain(image.id) ?? []).map((layer) => store?.readRecord(layer)?.bytes);
+      const records = (await store?.listChain(image.id) ?? []).map((layer) => store?.layers.readRecord(layer)?.bytes);
       const bytes = records.reduce((sum, size) => sum === undefined || size === undefined ? undefined : sum + size, 0);
       const short = image.name === undefined ? {} : { short: showName(image) };
       return { ...image, ...short, ...(bytes === undefined ? {} : { bytes }) };
@@ -97,7 +97,7 @@ export async function removeImage(word: string, roots: Roots): Promise<string[]>
 /** The layers of an image that was loaded. @throws PaddockError where there is none, or it is not whole. */
 export async function openNamed(word: string, dataRoot: string): Promise<OpenedLayers> {
   const { id, config } = requireNamed(word, dataRoot);
-  using store = LayerStore.openThere(dataRoot);
+  using store = ImageStore.openThere(dataRoot);
   const image = await store?.findImage(id);
   if (store === undefined || image === undefined) {
     throw new PaddockError(`the layers of "${word}" are not in the store any more`, { hint: "load it again" });

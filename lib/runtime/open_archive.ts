@@ -6,7 +6,7 @@
 import { PaddockError } from "../base/errors.ts";
 import { openImageDirectory } from "../image/image_files.ts";
 import type { ImagePlace } from "../image/image_word.ts";
-import { LayerStore, type StoredImage } from "../image/store.ts";
+import { ImageStore, type StoredImage } from "../image/image_store.ts";
 import type { Voice } from "./voice.ts";
 
 /** How far an image is opened: `import` extracts it into the store, `look` only if it is there already. */
@@ -35,7 +35,7 @@ export async function openLayers(
   voice: Voice,
 ): Promise<OpenedLayers> {
   if (mode === "import") {
-    using store = LayerStore.open(dataRoot);
+    using store = ImageStore.open(dataRoot);
     const image = await importPlace(store, place, voice);
     return { ...describe(image), lower: store.shorten(image.lower) };
   }
@@ -47,7 +47,7 @@ export async function openLayers(
  *
  * @throws PaddockError for an image that cannot be read or stored.
  */
-export async function importPlace(store: LayerStore, place: ImagePlace, voice: Voice): Promise<StoredImage> {
+export async function importPlace(store: ImageStore, place: ImagePlace, voice: Voice): Promise<StoredImage> {
   const { path, part } = place;
   const bar = voice.progress(path === "-" ? "importing" : `importing ${path.slice(path.lastIndexOf("/") + 1)}`);
   const onProgress = (done: number, total: number | undefined): void => bar.update(done, total);
@@ -64,9 +64,9 @@ export async function importPlace(store: LayerStore, place: ImagePlace, voice: V
 
 /** A directory may change at any time: its documents are read each time, and its layers where they are not there yet. */
 async function importLayout(
-  store: LayerStore,
+  store: ImageStore,
   { path, part }: ImagePlace,
-  options: Parameters<LayerStore["lookupOrImport"]>[1],
+  options: Parameters<ImageStore["lookupOrImport"]>[1],
 ): Promise<StoredImage> {
   const { importImageFiles } = await import("../image/import_image.ts");
   using files = openImageDirectory(requireDirectory(path));
@@ -76,10 +76,10 @@ async function importLayout(
 /** What is in the store already is shown as it is there; of the rest, what can be read of it where it lies. */
 async function lookForImage(place: ImagePlace, dataRoot: string): Promise<OpenedLayers> {
   const { form, path, part } = place;
-  const there = form === "archive" && path !== "-" ? await LayerStore.peek(dataRoot, path, part) : undefined;
+  const there = form === "archive" && path !== "-" ? await ImageStore.peek(dataRoot, path, part) : undefined;
   if (there !== undefined) return describe(there);
   const config = path === "-" ? undefined : await readConfigOf(place);
-  using store = config === undefined ? undefined : LayerStore.openThere(dataRoot);
+  using store = config === undefined ? undefined : ImageStore.openThere(dataRoot);
   const image = config === undefined ? undefined : await store?.findByConfig(config);
   if (image !== undefined) return describe(image);
   const lower = [`${dataRoot}/layers/sha256/DIGEST/rootfs`];

@@ -9,7 +9,8 @@
  */
 import type { ContentDigest } from "../image/content_digest.ts";
 import { listNamedImages } from "../image/image_index.ts";
-import { LayerStore } from "../image/store.ts";
+import { ImageStore } from "../image/image_store.ts";
+import { chainOfPath } from "../image/layer_names.ts";
 import { isThere } from "../kernel/syscall.ts";
 import { listContainers } from "../state/container.ts";
 import type { Roots } from "../state/root.ts";
@@ -26,23 +27,23 @@ export interface Pruning {
 /** @throws PaddockError where the store or the state of containers cannot be read. */
 export async function pruneImages(roots: Roots, { dryRun = false, of }: Pruning = {}): Promise<Leftover[]> {
   if (!isThere(`${roots.dataRoot}/layers/sha256`)) return [];
-  using store = LayerStore.openAlone(roots.dataRoot);
+  using store = ImageStore.openAlone(roots.dataRoot);
   const named = listNamedImages(roots.dataRoot).map(({ id }) => id);
   const needed = new Set((await Promise.all(named.map((id) => store.listChain(id)))).flat());
   const candidates = of === undefined
-    ? store.list()
+    ? store.layers.list()
     : [...new Set((await Promise.all(of.map((id) => store.listChain(id)))).flat())];
-  const isUsed = (chainId: string): boolean => listUsed(roots, store).has(chainId);
+  const isUsed = (chainId: string): boolean => listUsed(roots).has(chainId);
   const why = "no image with a name and no container needs it";
   // The topmost first: what lies below is needed by what lies above.
   return candidates.reverse().filter((chainId) => !needed.has(chainId)).flatMap((chainId): Leftover[] => {
-    const isGone = dryRun ? !isUsed(chainId) : store.removeUnless(chainId, isUsed);
+    const isGone = dryRun ? !isUsed(chainId) : store.layers.removeUnless(chainId, isUsed);
     return isGone ? [{ kind: "layer", what: chainId, why, problems: [] }] : [];
   });
 }
 
 /** Layers that containers are made of, running ones and kept ones. */
-function listUsed(roots: Roots, store: LayerStore): Set<string> {
+function listUsed(roots: Roots): Set<string> {
   const layers = listContainers(roots).flatMap(({ record }) => record?.layers ?? []);
-  return new Set(layers.flatMap((path) => store.chainOf(path) ?? []));
+  return new Set(layers.flatMap((path) => chainOfPath(roots.dataRoot, path) ?? []));
 }

@@ -4,11 +4,11 @@
  * Prints the layer as a line of JSON, or the error's line to standard error and exits with 1.
  */
 import { PaddockError } from "../../lib/base/errors.ts";
-import { LayerStore } from "../../lib/image/store.ts";
+import { ImageStore } from "../../lib/image/image_store.ts";
 
 const [dataRoot, archive] = Deno.args;
 try {
-  using store = LayerStore.open(dataRoot!);
+  using store = ImageStore.open(dataRoot!);
   console.log(JSON.stringify(await store.lookupOrImport(archive!)));
 } catch (error) {
   if (!(error instanceof PaddockError)) throw error;
