@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { CREATE_FLAGS, RUN_OF_BUNDLE_FLAGS } from "./bundle_flags.ts";
 import { RUN_FLAGS } from "./run_flags.ts";
 import type { Command, Option, Positional } from "./types.ts";
 
@@ -24,9 +25,11 @@ export const COMMANDS: readonly Command[] = [
       "once into the store and stays as it is; a directory of files is used as it is. Without COMMAND the image's own " +
       "runs, or sh.\n\n" +
       "The exit code is the command's; 125 where paddock failed, 126 where the command cannot be executed, 127 where " +
-      "it is not there, 128 + N where signal N ended it. Flags after IMAGE belong to the command.",
+      "it is not there, 128 + N where signal N ended it. Flags after IMAGE belong to the command.\n\n" +
+      "With --bundle, or where the only word is an id and the working directory holds a config.json (and no file of " +
+      "that name), it runs an OCI bundle as runc does: created, started, and deleted at its end.",
     positionals: [IMAGE, COMMAND],
-    options: RUN_FLAGS,
+    options: [...RUN_FLAGS.filter(({ name }) => name !== "detach"), ...RUN_OF_BUNDLE_FLAGS],
     examples: [
       ["paddock run rootfs.tar.gz", "what the image would run, or sh"],
       ["paddock run -it host bash", "a shell in a throw-away copy of this host"],
@@ -35,6 +38,7 @@ export const COMMANDS: readonly Command[] = [
         "limits, and a read-only mount",
       ],
       ["paddock run --name web --network host ./rootfs httpd -f", "a named container, on the host's network"],
+      ["paddock run --bundle ./bundle web", "an OCI bundle, as runc runs it"],
     ],
     load: () => import("./verbs/run.ts"),
   },
@@ -182,14 +186,7 @@ export const COMMANDS: readonly Command[] = [
       "names. Engines call this (podman, containerd, CRI-O); everything is set up, and the first process waits for " +
       "`start`.",
     positionals: [{ name: "ID" }],
-    options: [
-      { name: "bundle", short: "b", value: "DIR", path: true, help: "directory with config.json (.)" },
-      { name: "pid-file", value: "FILE", path: true, help: "file that the process id is written to" },
-      { name: "console-socket", value: "SOCKET", path: true, help: "unix socket that the terminal is sent to" },
-      { name: "no-pivot", help: "taken for runc's sake; the root is always pivoted" },
-      { name: "no-new-keyring", help: "taken for runc's sake; the container has a keyring of its own" },
-      { name: "preserve-fds", value: "N", help: "further descriptors for the command (0)" },
-    ],
+    options: CREATE_FLAGS,
     examples: [["paddock create --bundle ./web web && paddock start web", "created, then started"]],
     load: () => import("./verbs/create.ts"),
   },
@@ -333,6 +330,7 @@ export const COMMANDS: readonly Command[] = [
     options: [
       { name: "trace", help: "print each step with its result" },
       { name: "created", help: "it was to be created, not to be run" },
+      { name: "delete", help: "it was run from a bundle, and is removed" },
       { name: "session", value: "DIR", path: true, help: "it was a further process: its directory" },
     ],
     examples: [],

@@ -6,6 +6,7 @@
 import { UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/text.ts";
 import { COMMANDS, findCommand, listShown } from "./commands.ts";
+import type { ErrorForm, Guise } from "./guise.ts";
 import { reportError } from "./report.ts";
 import type { Command, Host } from "./types.ts";
 import { isOn, parseGlobalWords, parseWords } from "./words.ts";
@@ -16,14 +17,22 @@ import { isOn, parseGlobalWords, parseWords } from "./words.ts";
  * @param argv the words after the program's name
  */
 export async function runCommandLine(argv: readonly string[], host: Host): Promise<number> {
+  const guise = await loadGuise(argv, host);
   try {
-    return await callVerb(argv, host);
+    return await callVerb(argv, host, guise);
   } catch (error) {
-    const { text, exitCode } = reportError(error, asksForDebug(argv));
+    const report = reportError(error, guise === undefined && asksForDebug(argv));
+    const { text, exitCode } = guise === undefined ? report : guise.tell(report, describeCall(argv));
     host.warn(text);
     writeErrorLog(argv, text, host);
     return exitCode;
   }
+}
+
+/** What paddock is called by, where that is another runtime's name. */
+async function loadGuise(argv: readonly string[], host: Host): Promise<Guise | undefined> {
+  const name = valueOf(ownWords(argv), "called-as") ?? host.calledAs();
+  return name === "runc" || name === "crun" ? (await import("./guise.ts")).findGuise(name) : undefined;
 }
 
 /**
@@ -31,14 +40,29 @@ export async function runCommandLine(argv: readonly string[], host: Host): Promi
  * engines read.
  */
 function writeErrorLog(argv: readonly string[], text: string, host: Host): void {
-  const own = argv.slice(0, Math.max(0, argv.findIndex((word) => COMMANDS.some((command) => command.name === word))));
-  const file = valueOf(own, "log");
-  if (file === undefined) return;
+  const { log, json } = describeCall(argv);
+  if (log === undefined) return;
   const entry = { level: "error", msg: text.split("\n")[0]!.replace(/^paddock: /, ""), time: new Date().toISOString() };
-  const line = valueOf(own, "log-format") === "json"
+  const line = json
     ? JSON.stringify(entry)
     : `time=${JSON.stringify(entry.time)} level=error msg=${JSON.stringify(entry.msg)}`;
-  host.append(file, `${line}\n`);
+  host.append(log, `${line}\n`);
+}
+
+/** What decides how an error is told. */
+function describeCall(argv: readonly string[]): ErrorForm {
+  const own = ownWords(argv);
+  return {
+    verb: argv.slice(own.length).find((word) => !word.startsWith("-")),
+    words: argv.slice(own.length + 1),
+    log: valueOf(own, "log"),
+    json: valueOf(own, "log-format") === "json",
+  };
+}
+
+/** The words before the verb. */
+function ownWords(argv: readonly string[]): readonly string[] {
+  return argv.slice(0, Math.max(0, argv.findIndex((word) => COMMANDS.some((command) => command.name === word))));
 }
 
 function valueOf(words: readonly string[], name: string): string | undefined {
@@ -47,31 +71,41 @@ function valueOf(words: readonly string[], name: string): string | undefined {
   return word?.includes("=") ? word.slice(word.indexOf("=") + 1) : word === undefined ? undefined : words[at + 1];
 }
 
-async function callVerb(argv: readonly string[], host: Host): Promise<number> {
+async function callVerb(argv: readonly string[], host: Host, guise: Guise | undefined): Promise<number> {
   const { words, rest } = parseGlobalWords(argv);
   const [name, ...own] = rest;
-  if (isOn(words, "version")) return await callCommand(demand("version"), [], host);
+  if (isOn(words, "version")) {
+    const { formatEngineVersion } = await import("./guise.ts");
+    host.print(formatEngineVersion(guise));
+    return 0;
+  }
+  if (guise !== undefined && (name === undefined || name === "help")) return await guise.help(own[0], host);
   if (name === undefined) {
     const { formatStartPage } = await import("./help.ts");
     host.print(formatStartPage());
     return 0;
   }
-  const command = demand(name);
-  if (isOn(words, "help")) return await showHelp(command, host);
+  const command = (guise?.demand ?? demand)(name);
+  if (isOn(words, "help")) return await showHelp(command, host, guise?.name);
   // What stands before the verb may as well stand after it.
-  return await callCommand(command, [...argv.slice(0, argv.length - rest.length), ...own], host);
+  return await callCommand(command, [...argv.slice(0, argv.length - rest.length), ...own], host, guise?.name);
 }
 
-async function callCommand(command: Command, argv: readonly string[], host: Host): Promise<number> {
+async function callCommand(
+  command: Command,
+  argv: readonly string[],
+  host: Host,
+  program?: string,
+): Promise<number> {
   const words = parseWords(command, argv);
-  if (isOn(words, "help")) return await showHelp(command, host);
+  if (isOn(words, "help")) return await showHelp(command, host, program);
   const verb = await command.load();
   return await verb.run(words, host);
 }
 
-async function showHelp(command: Command, host: Host): Promise<number> {
+async function showHelp(command: Command, host: Host, program?: string): Promise<number> {
   const { formatHelp } = await import("./help.ts");
-  host.print(formatHelp(command));
+  host.print(formatHelp(command, program));
   return 0;
 }
 

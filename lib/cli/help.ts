@@ -5,8 +5,9 @@
  */
 import { wrapText } from "../base/text.ts";
 import { listShown } from "./commands.ts";
+import { ENGINE_COMMANDS } from "./engine_commands.ts";
 import type { Command, Option, Positional } from "./types.ts";
-import { GLOBAL_OPTIONS } from "./words.ts";
+import { ENGINE_OPTIONS, GLOBAL_OPTIONS } from "./words.ts";
 
 const WIDTH = 80;
 /** Where the explanation of a flag begins. */
@@ -31,24 +32,51 @@ export function formatStartPage(): string {
   ]);
 }
 
-/** What `paddock VERB --help` prints. */
-export function formatHelp(command: Command): string {
+/** What paddock prints in place of another runtime: the verbs and global options in the form that scripts look into. */
+export function formatEnginePage(program: string, version: string): string {
+  return lines([
+    "NAME:",
+    `   ${program} - Open Container Initiative runtime (paddock in its place)`,
+    "",
+    "USAGE:",
+    `   ${program} [global options] command [command options] [arguments...]`,
+    "",
+    "VERSION:",
+    ...version.trimEnd().split("\n").map((line) => `   ${line.replace(/^\S+ version /, "")}`),
+    "",
+    "COMMANDS:",
+    ...ENGINE_COMMANDS.map(({ name, summary }) => `   ${name.padEnd(12)}${summary}`),
+    "",
+    "GLOBAL OPTIONS:",
+    ...[...GLOBAL_OPTIONS, ...ENGINE_OPTIONS].filter(isShown).map(({ name, value, help }) =>
+      `   ${`--${name}${value === undefined ? "" : ` ${value}`}`.padEnd(24)}${help}`
+    ),
+    `   ${"--version, -v".padEnd(24)}print the version`,
+  ]);
+}
+
+/**
+ * What `paddock VERB --help` prints.
+ *
+ * @param program the name that paddock was called by, where it stands in for another runtime.
+ */
+export function formatHelp(command: Command, program = "paddock"): string {
   const paragraphs = (command.description ?? "").split("\n\n").filter((text) => text !== "");
   return lines([
-    `Usage: ${formatUsage(command)}`,
+    `Usage: ${formatUsage(command, program)}`,
     "",
     capitalize(command.summary) + ".",
     ...paragraphs.flatMap((text) => ["", ...wrapText(text, WIDTH)]),
     "",
-    ...formatExamples(command),
+    ...formatExamples(command, program),
     ...groupOptions(command).flatMap(([group, options]) => [`${group}:`, ...options.flatMap(formatOption), ""]),
   ]).trimEnd() + "\n";
 }
 
 /** The form of a command line: `paddock run [OPTIONS] IMAGE [COMMAND...]`. */
-export function formatUsage(command: Command): string {
+export function formatUsage(command: Command, program = "paddock"): string {
   const options = command.options.some(isShown) ? ["[OPTIONS]"] : [];
-  return ["paddock", command.name, ...options, ...command.positionals.map(formatPositional)].join(" ");
+  return [program, command.name, ...options, ...command.positionals.map(formatPositional)].join(" ");
 }
 
 /** Options by the heading under which they are shown, the global ones last. */
@@ -76,9 +104,10 @@ function formatPositional({ name, optional, rest, repeat }: Positional): string 
   return optional ? `[${word}]` : word;
 }
 
-function formatExamples({ examples }: Command): string[] {
+function formatExamples({ examples }: Command, program: string): string[] {
   if (examples.length === 0) return [];
-  const wrapped = examples.flatMap(([line, what]) => [`  ${what}:`, `    ${line}`]);
+  const called = (line: string) => line.replaceAll(/\bpaddock /g, `${program} `);
+  const wrapped = examples.flatMap(([line, what]) => [`  ${what}:`, `    ${called(line)}`]);
   return ["Examples:", ...wrapped, ""];
 }
 

@@ -18,8 +18,24 @@ export const realHost: Host = {
       });
     }
   },
+  calledAs: () => {
+    try {
+      const [first = ""] = Deno.readTextFileSync("/proc/self/cmdline").split("\0");
+      return first.slice(first.lastIndexOf("/") + 1);
+    } catch {
+      return "";
+    }
+  },
   env: (name) => Deno.env.get(name),
   readText: (path) => Deno.readTextFileSync(path),
+  isThere: (path) => {
+    try {
+      Deno.lstatSync(path);
+      return true;
+    } catch {
+      return false;
+    }
+  },
   print: (text) => {
     try {
       writeAll(Deno.stdout, text);

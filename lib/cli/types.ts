@@ -74,9 +74,12 @@ export interface Words {
 export interface Host {
   /** The working directory, absolute. */
   readonly cwd: () => string;
+  /** The name that it was called by: the last part of the first word of its command line. */
+  readonly calledAs: () => string;
   readonly env: (name: string) => string | undefined;
   /** @throws whatever reading a file throws */
   readonly readText: (path: string) => string;
+  readonly isThere: (path: string) => boolean;
   readonly print: (text: string) => void;
   /** Adds to a file's end; where that cannot be, nothing is said: it is the log of an error. */
   readonly append: (path: string, text: string) => void;

@@ -33,12 +33,14 @@ export const GLOBAL_OPTIONS: readonly Option[] = [
 ];
 
 /** What engines say to every OCI runtime; not shown to people. */
-const ENGINE_OPTIONS: readonly Option[] = [
+export const ENGINE_OPTIONS: readonly Option[] = [
   { name: "log", value: "FILE", help: "write errors there as well" },
   { name: "log-format", value: "FORMAT", choices: ["text", "json"], help: "of that file (text)" },
   { name: "systemd-cgroup", help: "let systemd make the cgroups" },
   { name: "rootless", value: "BOOL", help: "taken for runc's sake: root is needed" },
   { name: "cgroup-manager", value: "NAME", help: "cgroupfs, systemd or disabled" },
+  { name: "criu", value: "FILE", help: "criu's program, for checkpoint and restore (criu)" },
+  { name: "called-as", value: "NAME", help: "runc or crun: as if called by that name" },
 ];
 
 /**
@@ -107,7 +109,10 @@ const NO_COMMAND: Command = {
 };
 
 /** What may stand before the verb beside the global options. */
-const START_OPTIONS: readonly Option[] = [{ name: "version", short: "V", help: "show the version" }];
+const START_OPTIONS: readonly Option[] = [
+  { name: "version", short: "V", help: "show the version" },
+  { name: "v", short: "v", aliasOf: "version", help: "" },
+];
 
 class State {
   readonly values = new Map<string, string[]>();

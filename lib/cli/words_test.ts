@@ -64,7 +64,7 @@ Deno.test("parseWords: what does not fit is named, with a hint", () => {
     [[], "run needs IMAGE", "see: paddock run --help"],
     [["--network", "hsot", "img"], "--network does not take 'hsot'", "did you mean 'host'"],
     [["--network", "bridge", "img"], "--network does not take 'bridge'", "it takes none or host"],
-    [["-d", "img"], "run has no --detach", "it stays in the foreground: put it in the background with the shell's &"],
+    [["-p", "80", "img"], "run has no --publish", "with --network host its ports are the host's own"],
   ];
   for (const [argv, message, hint] of table) {
     const error = assertThrows(() => parse("run", ...argv), UsageError);

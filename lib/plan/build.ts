@@ -62,6 +62,7 @@ import { planRelay, planStreams, planTerminalSize, TERMINAL_REGIONS } from "./te
 import { planSeccomp } from "./seccomp/acts.ts";
 import { planDirectories, planPivot, planPropagation, planRemoval, planRootfs } from "./rootfs.ts";
 import { withRunId } from "./run_id.ts";
+import { isWatched } from "./creation.ts";
 import type { Setting } from "./setting.ts";
 import {
   checkUserNamespace,
@@ -142,7 +143,7 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
       ...cgroup.create,
       ...planBeforeClone(config, facts),
       ...(setting.creation === undefined ? [] : planReach(setting.creation)),
-      ...(config.process.terminal && setting.creation === undefined ? [planTerminalSize()] : []),
+      ...(config.process.terminal && isWatched(setting) ? [planTerminalSize()] : []),
       ...(inUserNamespace ? [planOwnMounts()] : []),
       ...planShiftedSources(config, facts, mountKey),
       ...planNetDevices(config),
@@ -186,7 +187,7 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     // The limits hold from here on: whatever is done for the container is done on its account.
     ...cgroup.join,
     ...(isNew(config, "user") ? [planWaitForMaps()] : []),
-    ...planSession(setting.creation === undefined),
+    ...planSession(isWatched(setting)),
     // The host's /dev/null: the container's is not there yet.
     ...(setting.interactive || config.process.terminal ? [] : [planEmptyInput()]),
     ...planPolicies(config),
@@ -209,7 +210,7 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...planDirectory(config),
     ...planLimits(config, facts),
     ...planIdentity(config, facts),
-    resetSignals(setting.creation === undefined),
+    resetSignals(isWatched(setting)),
     planDirectoryCheck(config),
     ...(config.process.terminal && setting.creation?.consoleSocket !== undefined ? [planHandOver()] : []),
     ...(config.process.terminal ? [planStreams(config)] : []),
@@ -235,9 +236,10 @@ function mapping(config: Config, facts: Facts, setting: Setting): Section {
 }
 
 function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupActs): Section {
-  if (setting.creation !== undefined) {
-    const acts = [planAwaitReady("created"), ...planCreated(setting, setting.creation)];
-    return { side: "launcher", title: "once the container is created", fault: "launcher.fault", acts };
+  const { creation } = setting;
+  const created = creation === undefined ? [] : [planAwaitReady("created"), ...planCreated(setting, creation)];
+  if (!isWatched(setting)) {
+    return { side: "launcher", title: "once the container is created", fault: "launcher.fault", acts: created };
   }
   const loop = config.process.terminal
     ? planRelay(facts, setting)
@@ -246,12 +248,12 @@ function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupAct
     side: "launcher",
     title: "while the container lives",
     fault: "launcher.fault",
-    acts: [...planStarted(setting), ...planShiftedRelease(config, mountKey), ...loop],
+    acts: [...created, ...planStarted(setting), ...planShiftedRelease(config, mountKey), ...loop],
   };
 }
 
 function cleanUp(config: Config, setting: Setting, cgroup: CgroupActs): Section {
-  if (setting.creation !== undefined) {
+  if (!isWatched(setting)) {
     // Whoever starts it cleans up after it.
     return { side: "launcher", title: "after the container", fault: "exit", acts: planExit(setting).slice(-1) };
   }

@@ -11,6 +11,8 @@
  *                                              exec ──▶ the command
  * ```
  *
+ * For `run` of a bundle the launcher writes that byte itself, and watches over the container as it does for an image.
+ *
  * The launcher ends, so that whoever called it, or the subreaper above, becomes the parent and hears of the end: this is
  * how engines watch over a container (conmon, containerd's shim). Where the child ends instead, the kernel clears "vm"
  * (CLONE_CHILD_CLEARTID), and it is as with any container that could not be started.
@@ -190,9 +192,44 @@ export function planAwaitReady(label: string): Act {
   };
 }
 
-/** In the launcher, at its end: what others know the container's first process by. */
-export function planCreated(setting: Setting, { pidFiles }: Creation): Act[] {
-  return writePid([`${setting.stateDir}/pid`, ...pidFiles], `${setting.stateDir}/stat`);
+/** In the launcher: what others know the container's first process by. It ends then, or lets the container go. */
+export function planCreated(setting: Setting, { fifo, pidFiles, then }: Creation): Act[] {
+  const next = then === undefined ? undefined : "go";
+  return [
+    ...writePid([`${setting.stateDir}/pid`, ...pidFiles], { statFile: `${setting.stateDir}/stat`, next }),
+    ...(next === undefined ? [] : [letGo(fifo, next)]),
+    ...(then === "detach" ? [endDetached()] : []),
+  ];
+}
+
+/** What `paddock start` does, and the wait until the command has begun, or could not. */
+function letGo(fifo: string, label: string): Act {
+  return {
+    what: "start the container",
+    why: "it is set up, and everything that is to know of it does; the kernel says when the command has begun",
+    shell: [],
+    steps: [
+      step("unlinkat", [AT_FDCWD, text(fifo), 0], { label, onNegative: "next" }),
+      step("write", [FIFO_FD, text("0"), 1]),
+      step("@and", [{ load: "vm" }, 0xffffffff], { label: `${label}.look`, onZero: "end" }),
+      step("futex", [{ region: "vm" }, FUTEX_WAIT, previous(), 0, 0, 0], {
+        onNegative: `${label}.look`,
+        onZero: `${label}.look`,
+      }),
+    ],
+  };
+}
+
+function endDetached(): Act {
+  return {
+    what: "leave the container to itself",
+    why: "asked for by --detach; a command that could not be executed is still told of",
+    shell: [],
+    steps: [
+      step("@add", [{ load: BUILT_IN.fault }, 0], { onNegative: "unready", onPositive: "unready" }),
+      step("exit_group", [0]),
+    ],
+  };
 }
 
 /** In the launcher of a detached process: its id is written, and the launcher ends. */
@@ -225,7 +262,10 @@ export function planDetached(
   ];
 }
 
-function writePid(files: readonly string[], statFile?: string): Act[] {
+function writePid(
+  files: readonly string[],
+  { statFile, next }: { readonly statFile?: string; readonly next?: string | undefined } = {},
+): Act[] {
   const lengths = [1, 2, 3, 4, 5, 6, 7];
   const zeros = (length: number) => "0".repeat(length);
   const write = (length: number): Step[] => [
@@ -235,7 +275,7 @@ function writePid(files: readonly string[], statFile?: string): Act[] {
     step("read", [previous(), { region: "stat" }, 512]),
     ...(statFile === undefined ? [] : writeWhole(statFile, { region: "stat" }, "as before")),
     ...files.flatMap((file) => writeWhole(file, text(`${zeros(length)}#pid`), length)),
-    step("exit_group", [0]),
+    next === undefined ? step("exit_group", [0]) : step("@add", [0, 0], { onZero: next }),
   ];
   return [{
     what: "write the process id",

@@ -12,4 +12,16 @@ export interface Creation {
   readonly pidFiles: readonly string[];
   /** Path of a unix socket that the terminal's master is sent to. */
   readonly consoleSocket?: string;
+  /**
+   * Absent: it waits for `start`. `detach`: the launcher lets it go itself, and ends. `watch`: lets it go, and watches
+   * over it until its end.
+   */
+  readonly then?: "detach" | "watch";
+  /** True where paddock has something to do at its end, however that is. */
+  readonly tells?: boolean;
+}
+
+/** True where a launcher is there for as long as the container is. */
+export function isWatched({ creation }: { readonly creation?: Creation }): boolean {
+  return creation === undefined || creation.then === "watch";
 }

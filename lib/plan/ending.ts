@@ -37,7 +37,8 @@ export function planContainerFault(): Act {
 
 /** The exit code: the command's own, or 128 and the signal that ended it. */
 export function planExitCode(setting: Setting): Act {
-  const usual = setting.finish !== undefined && (setting.keep || setting.trace) ? "leftovers" : "next";
+  const tells = setting.keep || setting.trace || (setting.creation?.tells ?? false);
+  const usual = setting.finish !== undefined && tells ? "leftovers" : "next";
   return {
     what: "work out the exit code",
     why: "the command's own; 128 and the signal's number when a signal ended it",
@@ -65,6 +66,10 @@ export function planExit(setting: Setting): Act[] {
     shell: [`rm -r ${setting.stateDir}`],
     steps: [
       ...[...setting.stateFiles, "pid", "lock"].map(remove),
+      // Of further processes (`exec`); those that live have theirs in it.
+      ...(setting.creation === undefined ? [] : [
+        step("unlinkat", [AT_FDCWD, text(`${setting.stateDir}/exec`), flags("AT_REMOVEDIR")], { onNegative: "next" }),
+      ]),
       step("unlinkat", [AT_FDCWD, text(setting.stateDir), flags("AT_REMOVEDIR")], { onNegative: "next" }),
     ],
   };

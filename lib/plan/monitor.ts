@@ -221,18 +221,20 @@ export function planClone({ arch, flags: asked, unshare, concurrent, next }: Clo
 
 /** After the clone: a child that failed is waited for; one that runs is watched. */
 export function planStarted(setting: Setting): Act[] {
+  // Of one that was created first it is written already.
+  const recorded = setting.creation !== undefined;
   return [
     {
       what: "see whether the container has started",
       why: "the clone returns when the child has executed the command, or has ended without",
       shell: [],
       steps: [
-        step("@add", [{ load: BUILT_IN.fault }, 0], { label: "started", onZero: "running" }),
+        step("@add", [{ load: BUILT_IN.fault }, 0], { label: "started", onZero: recorded ? "end" : "running" }),
         step("wait4", [{ load: CHILD }, { region: BUILT_IN.status }, 0, 0], { onNegative: "next" }),
         step("@add", [0, 0], { onZero: "leftovers" }),
       ],
     },
-    recordPid(setting),
+    ...(recorded ? [] : [recordPid(setting)]),
     ...(setting.trace ? [] : [forgetSteps(setting)]),
   ];
 }

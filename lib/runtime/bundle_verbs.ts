@@ -132,11 +132,22 @@ export async function deleteBundle(id: string, force: boolean, roots: Roots): Pr
     }
     await endBundle(seen);
   }
-  const owned = takeContainer(roots.root, id);
+  const owned = await takeOver(roots, id);
+  // One that was run in the foreground is deleted by its launcher, which may be first.
+  if (owned === "gone" && seen.record.launcherPid !== undefined) return;
   if (typeof owned !== "object") throw new PaddockError(`container '${id}' is being created or deleted by another`);
   const problems = await eraseContainer(owned, roots, seen.record);
   if (problems.length > 0) {
     throw new PaddockError(`cannot delete container ${id}: ${problems.join("; ")}`, { hint: "try again" });
+  }
+}
+
+/** What holds the lock of a container that has stopped is about to let it go: its launcher, or another `delete`. */
+async function takeOver({ root }: Roots, id: string): Promise<ReturnType<typeof takeContainer>> {
+  for (const end = Date.now() + PATIENCE;;) {
+    const owned = takeContainer(root, id);
+    if (owned !== "held" || Date.now() > end) return owned;
+    await new Promise((done) => setTimeout(done, 5));
   }
 }
 

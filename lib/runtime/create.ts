@@ -5,7 +5,8 @@
  * config.json ─ parse, validate ─▶ Config, Setting ─ planContainer ─▶ Plan ─ assemble ─ becomeLauncher
  * ```
  *
- * The launcher takes this process's place, and ends when the container waits for its start (`lib/plan/created.ts`).
+ * The launcher takes this process's place, and ends when the container waits for its start (`lib/plan/created.ts`); for
+ * `run` of a bundle it starts the container itself, and stays until its end or, detached, does not.
  *
  * @module
  */
@@ -23,7 +24,7 @@ import type { Config } from "../spec/config.ts";
 import { writeConfigText } from "../spec/config_text.ts";
 import { type BundleConfig, readBundleConfig } from "../spec/bundle.ts";
 import { EXEC_FIFO } from "../state/bundle_container.ts";
-import { createContainer, type OwnedContainer } from "../state/container.ts";
+import { createContainer, type OwnedContainer, RECORD_FILE } from "../state/container.ts";
 import type { Roots } from "../state/root.ts";
 import { eraseContainer } from "./erase_container.ts";
 import { compileFilter } from "./filter.ts";
@@ -38,6 +39,10 @@ export interface CreateOptions extends Roots {
   readonly bundle: string;
   readonly pidFile?: string;
   readonly consoleSocket?: string;
+  /** For `run`: start it as well. `watch` stays in the foreground until its end. */
+  readonly then?: "detach" | "watch";
+  /** With `watch`: its state stays after its end, until `delete`. */
+  readonly keep?: boolean;
   /** Global options that `finish` is to have as well. */
   readonly passedOn: readonly string[];
 }
@@ -93,7 +98,16 @@ function realPath(path: string): string {
   }
 }
 
-function checkTerminal({ process }: Config, { consoleSocket }: CreateOptions): void {
+function checkTerminal({ process }: Config, { consoleSocket, then }: CreateOptions): void {
+  if (then === "watch") {
+    if (consoleSocket === undefined) return;
+    throw new PaddockError(
+      "a console socket is of no use in the foreground: the caller's terminal is the container's",
+      {
+        hint: "leave --console-socket out, or give --detach",
+      },
+    );
+  }
   if (process.terminal && consoleSocket === undefined) {
     throw new PaddockError("process.terminal: a terminal needs a console socket, for nobody else could take it up", {
       hint: "give --console-socket, or set process.terminal to false",
@@ -135,6 +149,7 @@ function create(
     layers: [config.root.path],
     cgroupPaths: plan.cgroupPaths,
     keep: true,
+    ...(options.then === "watch" ? { launcherPid: Deno.pid } : {}),
   });
   owned.writeFile(KEPT_FILE, "");
   owned.writeFile("config.json", writeConfigText(config));
@@ -148,25 +163,29 @@ function create(
 
 function settingOf(options: CreateOptions, config: Config, owned: OwnedContainer, fifo: string): Setting {
   const roots = ["--root", options.root, "--data-root", options.dataRoot];
+  const isRun = options.then === "watch";
+  const keep = !isRun || options.keep === true;
+  const how = !isRun ? ["--created"] : keep ? [] : ["--delete"];
   return {
     id: owned.id,
     name: owned.id,
     rootfs: { kind: "directory", path: config.root.path, owned: true },
     stateDir: owned.directory,
-    stateFiles: [],
+    stateFiles: isRun ? ["config.json", RECORD_FILE, KEPT_FILE, "stat"] : [],
     prepared: true,
     files: {},
     present: findPresent(config.mounts.map(({ destination }) => destination), [config.root.path]),
     sources: findSources(config),
     interactive: true,
     init: false,
-    finish: { argv: [...selfCommand(), ...options.passedOn, "finish", ...roots, "--created", owned.id], env: [] },
-    keep: true,
+    finish: { argv: [...selfCommand(), ...options.passedOn, "finish", ...roots, ...how, owned.id], env: [] },
+    keep,
     trace: false,
     creation: {
       fifo,
       pidFiles: options.pidFile === undefined ? [] : [options.pidFile],
       ...(options.consoleSocket === undefined ? {} : { consoleSocket: options.consoleSocket }),
+      ...(options.then === undefined ? {} : { then: options.then }),
     },
   };
 }

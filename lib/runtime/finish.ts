@@ -26,6 +26,8 @@ export interface FinishOptions {
   readonly trace: boolean;
   /** It was to be created only: that it has ended is an error by itself. */
   readonly created: boolean;
+  /** It was run from a bundle, and is removed whatever its record says. */
+  readonly remove: boolean;
 }
 
 /**
@@ -37,7 +39,7 @@ export interface FinishOptions {
 export async function finishContainer(
   id: string,
   roots: Roots,
-  { trace, created }: FinishOptions,
+  { trace, created, remove }: FinishOptions,
   voice: Voice,
 ): Promise<number> {
   const owned = inheritContainer(roots.root, id, LOCK_FD);
@@ -51,9 +53,9 @@ export async function finishContainer(
     ? created
       ? new PaddockError(`the container ended before it was set up${words === undefined ? "" : `: ${words}`}`)
       : undefined
-    : inWordsOf(created, explainFault(program, program.fault, record));
+    : inWordsOf(record?.bundle !== undefined, explainFault(program, program.fault, record));
   if (words !== undefined && error === undefined) voice.note(words);
-  const problems = record?.keep && error === undefined
+  const problems = record?.keep && error === undefined && !remove
     ? await keep(owned, record, end)
     : await eraseContainer(owned, roots, record);
   for (const problem of problems) voice.note(`left behind: ${problem}; \`paddock gc\` tries again`);
@@ -61,8 +63,8 @@ export async function finishContainer(
   return end.code;
 }
 
-function inWordsOf(created: boolean, error: PaddockError): PaddockError {
-  return created ? inWordsOfEngines(error) : error;
+function inWordsOf(bundle: boolean, error: PaddockError): PaddockError {
+  return bundle ? inWordsOfEngines(error) : error;
 }
 
 /** The launcher's data with the result of each step. */

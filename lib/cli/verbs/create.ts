@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../../base/errors.ts";
+import type { CreateOptions } from "../../runtime/create.ts";
 import { readRoots } from "../run_options.ts";
 import type { Host, Words } from "../types.ts";
 import { speakOn } from "../voice.ts";
@@ -12,27 +13,34 @@ import { isOn, lastValue } from "../words.ts";
 
 /** Creates a container from a bundle; its first process waits for `start`. */
 export async function run(words: Words, host: Host): Promise<number> {
-  refuse(words);
   const { createFromBundle } = await import("../../runtime/create.ts");
+  return await createFromBundle(readCreateOptions(words, host), speakOn(host));
+}
+
+/** What `create` and `run` of a bundle are told. */
+export function readCreateOptions(words: Words, host: Host): CreateOptions {
+  refuse(words);
   const path = (name: string) => {
     const given = lastValue(words, name);
     return given === undefined ? undefined : resolveHostPath(given, host);
   };
   const [pidFile, consoleSocket] = [path("pid-file"), path("console-socket")];
-  return await createFromBundle({
+  return {
     ...readRoots(words, host),
     id: words.positionals[0] ?? "",
     bundle: path("bundle") ?? host.cwd(),
     ...(pidFile === undefined ? {} : { pidFile }),
     ...(consoleSocket === undefined ? {} : { consoleSocket }),
     passedOn: readPassedOn(words, host),
-  }, speakOn(host));
+  };
 }
 
-/** The log that errors are to be in, for the paddock that a launcher executes. */
+/** How errors are to be told, and where, by the paddock that a launcher executes. */
 export function readPassedOn(words: Words, host: Host): string[] {
   const [file, format] = [lastValue(words, "log"), lastValue(words, "log-format")];
+  const name = lastValue(words, "called-as") ?? host.calledAs();
   return [
+    ...(name === "runc" || name === "crun" ? ["--called-as", name] : []),
     ...(file === undefined ? [] : ["--log", resolveHostPath(file, host)]),
     ...(format === undefined ? [] : ["--log-format", format]),
   ];

@@ -17,6 +17,6 @@ export async function run(words: Words, host: Host): Promise<number> {
     const { finishExec } = await import("../../runtime/finish_exec.ts");
     return finishExec(words.positionals[0] ?? "", session, roots, speakOn(host));
   }
-  const options = { trace: isOn(words, "trace"), created: isOn(words, "created") };
+  const options = { trace: isOn(words, "trace"), created: isOn(words, "created"), remove: isOn(words, "delete") };
   return await finishContainer(words.positionals[0] ?? "", roots, options, speakOn(host));
 }

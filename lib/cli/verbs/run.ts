@@ -3,12 +3,17 @@
  *
  * @module
  */
+import { UsageError } from "../../base/errors.ts";
+import { isName } from "../../base/names.ts";
+import { RUN_OF_BUNDLE_FLAGS } from "../bundle_flags.ts";
+import { RUN_FLAGS } from "../run_flags.ts";
 import { readRunOptions } from "../run_options.ts";
 import type { Host, Words } from "../types.ts";
 import { speakOn } from "../voice.ts";
 
 /** Runs the container in the foreground; the exit code is its command's. */
 export async function run(words: Words, host: Host): Promise<number> {
+  if (isOfBundle(words, host)) return await (await import("./run_bundle.ts")).run(words, host);
   let readMore = false;
   const options = readRunOptions(words, {
     ...host,
@@ -34,4 +39,33 @@ export async function run(words: Words, host: Host): Promise<number> {
 function beginsAtTerminal({ switches }: Words): boolean | undefined {
   const said = switches.has("tty") || switches.has("interactive");
   return said ? undefined : Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
+}
+
+/**
+ * True for runc's form: with `--bundle`, or where the only word is an id and the working directory holds a
+ * `config.json`. What is there under that name is an image, and so is what has a flag that only images have.
+ */
+function isOfBundle({ values, switches, positionals }: Words, host: Host): boolean {
+  const given = [...values.keys(), ...switches.keys()];
+  const bundle = given.filter((name) => RUN_OF_BUNDLE_FLAGS.some((option) => option.name === name));
+  if (values.has("bundle")) return refuseOthers(given);
+  const [word = "", ...more] = positionals;
+  const isPlain = more.length === 0 && isName(word) && word !== "host" && !given.some(isOfImage);
+  if (isPlain && !host.isThere(`${host.cwd()}/${word}`) && host.isThere(`${host.cwd()}/config.json`)) return true;
+  if (bundle.length === 0) return false;
+  throw new UsageError(`--${bundle[0]} is for an OCI bundle`, {
+    hint: bundle.includes("detach")
+      ? "an image stays in the foreground: put it in the background with the shell's &"
+      : "name it with --bundle, or call it in its directory with an id as the only word",
+  });
+}
+
+function refuseOthers(given: readonly string[]): true {
+  const other = given.find(isOfImage);
+  if (other === undefined) return true;
+  throw new UsageError(`--${other} is for images: config.json says all of a bundle`, { hint: "change config.json" });
+}
+
+function isOfImage(name: string): boolean {
+  return name !== "detach" && RUN_FLAGS.some((option) => option.name === name);
 }

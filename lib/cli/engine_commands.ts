@@ -1,0 +1,45 @@
+/**
+ * The verbs of an OCI runtime: those of paddock, but for two that mean something else here, `run` and `ps`.
+ *
+ * @module
+ */
+import { BUNDLE_RUN_FLAGS } from "./bundle_flags.ts";
+import { COMMANDS } from "./commands.ts";
+import type { Command } from "./types.ts";
+
+const RUN: Command = {
+  name: "run",
+  summary: "create a container from a bundle, and start it",
+  description:
+    "The bundle is a directory with config.json and the root filesystem that it names. The exit code is the " +
+    "command's, and the container is deleted when it has ended, unless with --keep.",
+  positionals: [{ name: "ID" }],
+  options: BUNDLE_RUN_FLAGS,
+  examples: [["paddock run --bundle ./web web", "created, started, and deleted at its end"]],
+  load: () => import("./verbs/run_bundle.ts"),
+};
+
+const NAMES = [
+  "create",
+  "delete",
+  "exec",
+  "features",
+  "kill",
+  "list",
+  "pause",
+  "resume",
+  "spec",
+  "start",
+  "state",
+];
+
+/** In the order in which help shows them. */
+export const ENGINE_COMMANDS: readonly Command[] = [
+  ...COMMANDS.filter(({ name }) => NAMES.includes(name)),
+  RUN,
+].sort((a, b) => a.name < b.name ? -1 : 1);
+
+/** The verb in an OCI runtime's form; undefined for those that only paddock has. */
+export function findEngineCommand(verb: string): Command | undefined {
+  return ENGINE_COMMANDS.find(({ name }) => name === verb);
+}

@@ -1,0 +1,6 @@
+/**
+ * The version of the runtime specification that this build follows.
+ *
+ * @module
+ */
+export { OCI_VERSION } from "../spec/defaults.ts";
