@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { probeHost } from "../lib/host/probe.ts";
 import { planContainer } from "../lib/plan/build.ts";
 import { type ConfigOverrides, exampleConfig } from "../lib/plan/config_example.ts";
@@ -375,5 +375,21 @@ Deno.test({
     const { code, stderr } = await run("true", { linux: { netDevices: { nosuch0: {} } } }, place);
     assertEquals(code, 125);
     assertStringIncludes(stderr, 'linux.netDevices["nosuch0"]');
+  },
+});
+
+Deno.test({
+  name: "a network device whose new name is taken is a failure that says so",
+  ...root,
+  fn: async () => {
+    using device = makeInterface("pdt1");
+    if (device === undefined) return console.log("not tried: no pair of interfaces can be made here");
+    using place = new Place();
+    const { code, stderr } = await run("true", { linux: { netDevices: { pdt1: { name: "lo" } } } }, place);
+    assertEquals(code, 125);
+    assertMatch(
+      stderr,
+      /cannot move the network device pdt1 .*: EEXIST: file exists/,
+    );
   },
 });

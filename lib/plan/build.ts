@@ -42,6 +42,7 @@ import {
   unshareOptions,
 } from "./namespaces.ts";
 import { netDeviceRegions, OWN_NETWORK, planMove, planNetAddresses, planNetDevices } from "./net_devices.ts";
+import { NETLINK_REGIONS } from "./netlink.ts";
 import { PATH_REGIONS, planProtectedPaths } from "./paths.ts";
 import { planShiftedRelease, planShiftedSources, shiftedRegions } from "./idmap.ts";
 import { planInit, planInitFile } from "./init.ts";
@@ -109,6 +110,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
       ...(isNew(config, "user") ? USER_NAMESPACE_REGIONS : {}),
       ...(setting.creation === undefined ? {} : { ...CREATION_REGIONS, ...consoleSize(config) }),
       ...shiftedRegions(config),
+      ...NETLINK_REGIONS,
       ...netDeviceRegions(config),
       ...cgroup.regions,
       ...(cached === undefined ? {} : freshnessRegions(cached)),

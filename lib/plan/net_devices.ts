@@ -19,19 +19,11 @@
  * @module
  */
 import { PaddockError } from "../base/errors.ts";
-import {
-  type Act,
-  type Arg,
-  AT_FDCWD,
-  type Field,
-  flags,
-  type Region,
-  result,
-  type Step,
-  step,
-  text,
-} from "../program/step.ts";
+import { message, NLM_F, NLMSG, placeOfAttribute } from "../network/message.ts";
+import { BODY, IFLA, INFO_SIZE, RTM, setLink } from "../network/rtnetlink.ts";
+import { type Act, AT_FDCWD, flags, type Region, result, type Step, step, text } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
+import { expectAcknowledgement, fillIn, messageRegion, openSocket } from "./netlink.ts";
 
 /** In the launcher, before the clone: finds the devices and reads their addresses. */
 export function planNetDevices(config: Config): Act[] {
@@ -41,13 +33,7 @@ export function planNetDevices(config: Config): Act[] {
     what: "open a socket to the host's network",
     why: "the devices that the container gets are in there, and are told to move by it",
     shell: [],
-    steps: [
-      step("socket", [AF_NETLINK, flags("SOCK_RAW", "SOCK_CLOEXEC"), NETLINK_ROUTE], { label: SOCKET }),
-      // The kernel then tells the addresses of one device only; older ones tell all, and they are sorted out.
-      step("setsockopt", [result(SOCKET), SOL_NETLINK, NETLINK_GET_STRICT_CHK, { block: ONE }, 4], {
-        onNegative: "next",
-      }),
-    ],
+    steps: openSocket(SOCKET),
   }, ...devices.map(readAddresses)];
 }
 
@@ -75,13 +61,12 @@ export const OWN_NETWORK: readonly Step[] = [
 export function netDeviceRegions(config: Config): Readonly<Record<string, Region>> {
   const devices = listDevices(config);
   if (devices.length === 0) return {};
-  const regions: Record<string, Region> = { [AT]: { size: 8 }, [REPLY]: { size: REPLY_SIZE } };
+  const regions: Record<string, Region> = { [AT]: { size: 8 } };
   for (const { host, name, key } of devices) {
-    const { message, size } = moveMessage(name);
     regions[`${key}.host`] = interfaceRequest(host);
     regions[`${key}.name`] = interfaceRequest(name);
-    regions[`${key}.ask`] = { size: 32, fields: header(24, RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP) };
-    regions[`${key}.move`] = { size: size + 8, fields: message };
+    regions[`${key}.ask`] = messageRegion(ASK);
+    regions[`${key}.move`] = messageRegion(moveMessage(name).bytes);
     regions[`${key}.used`] = { size: 8 };
     regions[`${key}.addresses`] = { size: ADDRESSES };
   }
@@ -115,36 +100,21 @@ function listDevices({ linux: { netDevices = {}, namespaces } }: Config): NetDev
   return devices;
 }
 
-// linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/sockios.h
-const AF_NETLINK = 16;
-const NETLINK_ROUTE = 0;
-const SOL_NETLINK = 270;
-const NETLINK_GET_STRICT_CHK = 12;
-const NLM_F_REQUEST = 0x1;
-const NLM_F_ACK = 0x4;
-const NLM_F_DUMP = 0x300;
-const NLM_F_CREATE_NEW = 0x600;
-const NLMSG_DONE = 3;
-const RTM_NEWLINK = 16;
-const RTM_NEWADDR = 20;
-const RTM_GETADDR = 22;
-const IFLA_IFNAME = 3;
-const IFLA_NET_NS_FD = 28;
+// linux/if_addr.h, linux/sockios.h, linux/if.h
 const IFA_F_PERMANENT = 0x80;
 const SIOCGIFINDEX = 0x8933;
 const SIOCGIFFLAGS = 0x8913;
 const SIOCSIFFLAGS = 0x8914;
 const IFF_UP = 1;
+/** Of a request that makes what must not be there yet. */
+const NLM_F_CREATE_NEW = NLM_F.CREATE | NLM_F.EXCL;
 
 /** Labels and regions. */
 const SOCKET = "net.socket";
 const AT = "net.at";
-const REPLY = "net.reply";
-const REPLY_SIZE = 4096;
 /** Bytes for the addresses of a device; some hundreds of them. */
 const ADDRESSES = 65_536;
 
-const ONE = { size: 4, fields: [{ at: 0, size: 4, value: 1 }] } as const;
 const LOW_WORD = 0xffffffff;
 
 /** `struct ifreq` (`man 7 netdevice`): the name, and behind it room for the answer. */
@@ -152,31 +122,13 @@ function interfaceRequest(name: string): Region {
   return { size: 40, fields: [{ at: 0, bytes: new TextEncoder().encode(name) }] };
 }
 
-/** `struct nlmsghdr`. */
-function header(length: number, type: number, bits: number): Field[] {
-  return [{ at: 0, size: 4, value: length }, { at: 4, size: 2, value: type }, { at: 6, size: 2, value: bits }];
-}
+/** RTM_GETADDR with `struct ifaddrmsg`; the device's index is put into it when the program runs. */
+const ASK = message({ type: RTM.GETADDR, flags: NLM_F.REQUEST | NLM_F.DUMP }, new Uint8Array(8));
 
 /** RTM_NEWLINK with a name; the device's index and the namespace's descriptor are put into it when the program runs. */
-function moveMessage(
-  name: string,
-): { readonly message: Field[]; readonly size: number; readonly descriptorAt: number } {
-  const bytes = new TextEncoder().encode(name);
-  const nameSize = 4 + bytes.length + 1;
-  const next = 32 + Math.ceil(nameSize / 4) * 4;
-  const size = next + 8;
-  return {
-    size,
-    descriptorAt: next + 4,
-    message: [
-      ...header(size, RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK),
-      { at: 32, size: 2, value: nameSize },
-      { at: 34, size: 2, value: IFLA_IFNAME },
-      { at: 36, bytes },
-      { at: next, size: 2, value: 8 },
-      { at: next + 2, size: 2, value: IFLA_NET_NS_FD },
-    ],
-  };
+function moveMessage(name: string): { readonly bytes: Uint8Array; readonly descriptorAt: number } {
+  const bytes = setLink(0, { name, namespace: { fd: 0 } });
+  return { bytes, descriptorAt: placeOfAttribute(bytes, [[IFLA.NET_NS_FD]], BODY + INFO_SIZE) };
 }
 
 /** The index stands in `struct ifreq` behind the name; a message has it behind its header and four bytes. */
@@ -201,7 +153,7 @@ function readAddresses(device: NetDevice): Act {
       step("@and", [{ load: `${key}.host`, offset: INDEX_IN_REQUEST }, LOW_WORD]),
       step("@store", [{ region: `${key}.ask`, offset: INDEX_IN_MESSAGE }, { previous: 1 }]),
       step("@store", [{ region: `${key}.move`, offset: INDEX_IN_MESSAGE }, { previous: 2 }]),
-      step("sendto", [result(SOCKET), { region: `${key}.ask` }, 24, 0, 0, 0]),
+      step("sendto", [result(SOCKET), { region: `${key}.ask` }, ASK.length, 0, 0, 0]),
       // Answer after answer, until one has the message in it which says that this was all.
       step("@add", [{ region: addresses }, { load: used }], { label: more }),
       step("@sub", [ADDRESSES, { load: used }]),
@@ -210,7 +162,7 @@ function readAddresses(device: NetDevice): Act {
       step("@add", [{ load: used }, { previous: 2 }]),
       step("@store", [{ region: used }, { previous: 1 }]),
       ...typeOfMessage(walk),
-      step("@sub", [{ previous: 1 }, NLMSG_DONE], { onZero: "end" }),
+      step("@sub", [{ previous: 1 }, NLMSG.DONE], { onZero: "end" }),
       ...nextMessage(),
       ...compareWithEnd(key),
       step("@add", [{ previous: 1 }, 0], { onNegative: walk, onZero: more, onPositive: more }),
@@ -220,16 +172,17 @@ function readAddresses(device: NetDevice): Act {
 
 function moveDevice(device: NetDevice, namespace: readonly Step[], fault: string): Act {
   const { host, name, key } = device;
-  const { size, descriptorAt } = moveMessage(name);
+  const { bytes, descriptorAt } = moveMessage(name);
   return {
     what: `move the network device ${host} into the container as ${name} (${fieldOf(device)})`,
     why: "asked for: the container has it, and the host has it no more until the container ends",
     shell: [`ip link set ${host} netns $CHILD name ${name}`],
     steps: [
       ...namespace,
-      step("@store", [{ region: `${key}.move`, offset: descriptorAt }, { previous: 1 }]),
-      step("sendto", [result(SOCKET), { region: `${key}.move` }, size, 0, 0, 0]),
+      ...fillIn(`${key}.move`, bytes, descriptorAt),
+      step("sendto", [result(SOCKET), { region: `${key}.move` }, bytes.length, 0, 0, 0]),
       ...expectAcknowledgement(result(SOCKET), fault, `${key}.moved`),
+      // The call takes 32 bits of it.
       step("close", [{ load: `${key}.move`, offset: descriptorAt }], { label: `${key}.moved` }),
     ],
   };
@@ -244,14 +197,14 @@ function setUp(device: NetDevice): Act {
     why: "its lasting addresses of global scope are those that it had on the host, and it is up",
     shell: [`ip address add … dev ${name}`, `ip link set ${name} up`],
     steps: [
-      step("socket", [AF_NETLINK, flags("SOCK_RAW", "SOCK_CLOEXEC"), NETLINK_ROUTE], { label: socket }),
+      ...openSocket(socket),
       step("ioctl", [result(socket), SIOCGIFINDEX, { region: `${key}.name` }]),
       step("@and", [{ load: `${key}.name`, offset: INDEX_IN_REQUEST }, LOW_WORD]),
       step("@shl", [{ previous: 1 }, 32], { label: `${key}.index` }),
       step("@store", [{ region: AT }, { region: `${key}.addresses` }]),
       ...typeOfMessage(walk),
-      step("@sub", [{ previous: 1 }, NLMSG_DONE], { onZero: up }),
-      step("@sub", [{ previous: 2 }, RTM_NEWADDR], { onNegative: next, onPositive: next }),
+      step("@sub", [{ previous: 1 }, NLMSG.DONE], { onZero: up }),
+      step("@sub", [{ previous: 2 }, RTM.NEWADDR], { onNegative: next, onPositive: next }),
       // family, prefix, flags, scope, index (`struct ifaddrmsg`): global is scope 0.
       step("@load", [{ load: AT }, 16], { label: `${key}.about` }),
       step("@shr", [{ previous: 1 }, 32]),
@@ -262,7 +215,7 @@ function setUp(device: NetDevice): Act {
       // The message itself is the request, but for its flags and the device's index, which may be another here.
       step("@load", [{ load: AT }, 0]),
       step("@and", [{ previous: 1 }, (1n << 48n) - 1n]),
-      step("@or", [{ previous: 1 }, BigInt(NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE_NEW) << 48n]),
+      step("@or", [{ previous: 1 }, BigInt(NLM_F.REQUEST | NLM_F.ACK | NLM_F_CREATE_NEW) << 48n]),
       step("@store", [{ load: AT }, { previous: 1 }]),
       step("@and", [result(`${key}.about`), LOW_WORD]),
       step("@or", [{ previous: 1 }, result(`${key}.index`)]),
@@ -309,14 +262,5 @@ function compareWithEnd(key: string): Step[] {
   return [
     step("@add", [{ region: `${key}.addresses` }, { load: `${key}.used` }]),
     step("@sub", [{ load: AT }, { previous: 1 }]),
-  ];
-}
-
-/** The kernel's answer: an error's number below zero in 32 bits, or zero, which leads to `done`. */
-function expectAcknowledgement(socket: Arg, fault: string, done: string): Step[] {
-  return [
-    step("recvfrom", [socket, { region: REPLY }, REPLY_SIZE, 0, 0, 0]),
-    step("@and", [{ load: REPLY, offset: 16 }, LOW_WORD], { onZero: done }),
-    step("@sub", [{ previous: 1 }, 1n << 32n], { onNegative: fault }),
   ];
 }

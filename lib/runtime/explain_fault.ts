@@ -6,8 +6,10 @@
 import { describeErrno, errnoName } from "../base/errno.ts";
 import { EXIT, PaddockError } from "../base/errors.ts";
 import { explainCgroupFault } from "../cgroup/explain_fault.ts";
+import { readError } from "../kernel/netlink.ts";
 import type { DecodedStep, Program } from "../program/decode.ts";
 import { formatDecoded } from "../program/format.ts";
+import { DATA_ADDRESS } from "../program/interpreter.ts";
 import type { ContainerRecord } from "../state/record.ts";
 import { explainExec } from "./explain_exec.ts";
 
@@ -18,10 +20,20 @@ export function explainFault(program: Program, fault: DecodedStep, record: Conta
   const path = pathOf(program, fault) ?? "";
   const hint = explainCgroupFault({ call: fault.call, path, code }) ?? HINTS.find((row) => row.fits(fault, code))?.hint;
   const step = `step ${fault.index}, ${formatDecoded(program, fault)}`;
-  return new PaddockError(`cannot ${fault.what}: ${describeErrno(-fault.result)} (${step})`, {
+  const words = readKernelWords(program, fault);
+  const cause = describeErrno(-fault.result) + (words === undefined ? "" : ` (the kernel says: ${words})`);
+  return new PaddockError(`cannot ${fault.what}: ${cause} (${step})`, {
     exitCode: EXIT.failed,
     ...(hint === undefined ? {} : { hint }),
   });
+}
+
+/** Words of the kernel's for what its network refused: they are in the answer that the failed step was worked out from. */
+function readKernelWords(program: Program, fault: DecodedStep): string | undefined {
+  const answered = program.steps[fault.index - 2];
+  if (fault.call !== "@sub" || answered?.call !== "recvfrom" || answered.result <= 0) return undefined;
+  const at = Number(answered.args[1]?.value ?? 0n) - DATA_ADDRESS;
+  return readError(fault.what, program.data.slice(at, at + answered.result))?.said;
 }
 
 /** The path that a step is about: its own, or that of the file which the steps before it opened. */
