@@ -12,8 +12,9 @@ export const CREATE_FLAGS: readonly Option[] = [
   bundle,
   { name: "pid-file", value: "FILE", path: true, help: "file that the process id is written to" },
   { name: "console-socket", value: "SOCKET", path: true, help: "unix socket that the terminal is sent to" },
+  { name: "pidfd-socket", value: "SOCKET", path: true, help: "unix socket that its process descriptor is sent to" },
   { name: "no-pivot", help: "taken for runc's sake; the root is always pivoted" },
-  { name: "no-new-keyring", help: "taken for runc's sake; the container has a keyring of its own" },
+  { name: "no-new-keyring", help: "it has the session keyring of who calls" },
   { name: "preserve-fds", value: "N", help: "further descriptors for the command (0)" },
 ];
 

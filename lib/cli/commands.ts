@@ -234,6 +234,7 @@ export const COMMANDS: readonly Command[] = [
       { name: "detach", short: "d", help: "end once it has begun" },
       { name: "pid-file", value: "FILE", path: true, help: "file that its process id is written to" },
       { name: "console-socket", value: "SOCKET", path: true, help: "unix socket that the terminal is sent to" },
+      { name: "pidfd-socket", value: "SOCKET", path: true, help: "unix socket that its process descriptor is sent to" },
       { name: "cwd", value: "DIR", help: "working directory" },
       { name: "env", short: "e", value: "NAME=VALUE", repeat: true, help: "one more variable" },
       { name: "user", short: "u", value: "UID[:GID]", help: "whose ids it has" },

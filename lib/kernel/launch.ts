@@ -5,6 +5,7 @@
  */
 import { PaddockError } from "../base/errors.ts";
 import { describeErrno, errnoName } from "../base/errno.ts";
+import { moveDescriptors } from "./inherited.ts";
 import { addressOf, cString, KernelError, must, syscall } from "./syscall.ts";
 
 const MFD_CLOEXEC = 1;
@@ -24,6 +25,8 @@ export interface LaunchOptions {
   readonly title: string;
   /** A descriptor that it keeps, and the number that it gets there. */
   readonly keep?: { readonly fd: number; readonly as: number };
+  /** Descriptors from `first` on that it gets as well, from `as` on. */
+  readonly preserved?: { readonly first: number; readonly count: number; readonly as: number };
   /** A directory on a filesystem that allows execution, for hosts which forbid it for files in memory. */
   readonly fallbackDirectory: string;
   /** Its environment, each entry NUL-terminated; none unless given. */
@@ -41,6 +44,7 @@ export function becomeLauncher(program: Uint8Array, options: LaunchOptions): nev
   const inMemory = sealedProgram(program);
   const fd = inMemory ?? unlinkedProgram(program, options.fallbackDirectory);
   if (options.markDescriptors) markDescriptors();
+  if (options.preserved !== undefined) moveDescriptors(options.preserved);
   // The descriptor's old owner, if it had one, is this process, which is about to end.
   if (options.keep !== undefined) keepDescriptor(options.keep);
   const first = executeDescriptor(fd, options);

@@ -12,6 +12,7 @@ import type { Facts } from "../host/facts.ts";
 import type { Act, Plan, Region, Section } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
 import { CREATION_REGIONS, planAwaitReady, planCreated, planHandOver, planReach, planWaitForStart } from "./created.ts";
+import { planPreserved, PRESERVED_REGIONS } from "./descriptors.ts";
 import { freshnessRegions, GIVE_UP, planAnew, planFreshness } from "./freshness.ts";
 import type { CachedRun } from "./seen.ts";
 import { HOST_CHECK_REGIONS, planHostCheck } from "./host_check.ts";
@@ -48,6 +49,7 @@ import { planShiftedRelease, planShiftedSources, shiftedRegions } from "./idmap.
 import { planInit, planInitFile } from "./init.ts";
 import { withIntelRdt } from "./intel_rdt.ts";
 import { joinedUser, planJoin, planJoiner } from "./joined_user.ts";
+import { planKeyring } from "./keyring.ts";
 import { planLabels } from "./labels.ts";
 import { planPolicies } from "./policies.ts";
 import {
@@ -113,6 +115,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
       ...NETLINK_REGIONS,
       ...netDeviceRegions(config),
       ...cgroup.regions,
+      ...(setting.preserved === undefined ? {} : PRESERVED_REGIONS),
       ...(cached === undefined ? {} : freshnessRegions(cached)),
     },
     // What has run is given back from here on.
@@ -201,6 +204,7 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...planBindSources(config.mounts, facts, mountKey),
     ...planRootfs(config, facts, setting),
     ...(isNew(config, "user") || joinedUser(config) !== undefined ? [planBecomeRoot()] : []),
+    ...planKeyring(config, setting),
     ...planMounts({ config, facts, setting, cgroupView: viewMounts(facts, cgroup) }),
     ...planOomScore(config),
     ...planLabels(config),
@@ -218,6 +222,7 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...(config.process.terminal ? [planStreams(config)] : []),
     ...(setting.creation === undefined ? [] : planWaitForStart(config)),
     planCloseLock(),
+    ...planPreserved(setting.preserved),
     ...(setting.init ? [planInitFile(config, facts.arch)] : []),
     // Nothing but the exec comes after it, whatever it forbids.
     ...planSeccomp(config, facts, setting.filter),

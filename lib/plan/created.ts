@@ -23,23 +23,13 @@ import { EXIT } from "../base/errors.ts";
 import { errnoNumber } from "../base/errno.ts";
 import { quoteCommand } from "../base/text.ts";
 import { BUILT_IN } from "../program/layout.ts";
-import {
-  type Act,
-  type Arg,
-  AT_FDCWD,
-  type Block,
-  flags,
-  previous,
-  type Region,
-  type Step,
-  step,
-  text,
-} from "../program/step.ts";
+import { type Act, type Arg, AT_FDCWD, flags, previous, type Region, type Step, step, text } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
 import type { Creation } from "./creation.ts";
 import { CHILD } from "./monitor.ts";
 import { candidates, CODE } from "./process.ts";
 import { LOCK_FD, type Setting } from "./setting.ts";
+import { planConnect, planPidfdSocket, planSendPidfd, sendDescriptor } from "./sockets.ts";
 import { PTM_FD } from "./terminal.ts";
 
 /** Memory by which the two sides talk, and what is read. */
@@ -58,7 +48,7 @@ const CONSOLE_FD = 103;
 const FIFO_FD = 104;
 
 /** Before the clone: what the child cannot reach later. */
-export function planReach({ fifo, consoleSocket }: Creation): Act[] {
+export function planReach({ fifo, consoleSocket, pidfdSocket }: Creation): Act[] {
   const open: Act = {
     what: `open ${fifo}`,
     why: "the container's first process waits at it until it is started",
@@ -70,61 +60,27 @@ export function planReach({ fifo, consoleSocket }: Creation): Act[] {
       step("close", [previous(2)]),
     ],
   };
-  return consoleSocket === undefined ? [open] : [open, planConnect(consoleSocket)];
+  return [
+    open,
+    ...(consoleSocket === undefined ? [] : [planConnectConsole(consoleSocket)]),
+    ...planPidfdSocket(pidfdSocket),
+  ];
 }
 
-/** Connects to the console socket (`struct sockaddr_un`, `man 7 unix`). */
-export function planConnect(path: string): Act {
-  const bytes = new TextEncoder().encode(path);
-  const address: Block = { size: 110, fields: [{ at: 0, size: 2, value: flags("AF_UNIX") }, { at: 2, bytes }] };
-  return {
-    what: `connect to the console socket ${path}`,
-    why: "who called takes the container's terminal from there",
-    shell: [],
-    steps: [
-      step("socket", [flags("AF_UNIX"), flags("SOCK_STREAM", "SOCK_CLOEXEC"), 0]),
-      step("connect", [previous(), { block: address }, 2 + bytes.length + 1]),
-      step("dup3", [previous(2), CONSOLE_FD, flags("O_CLOEXEC")]),
-      step("close", [previous(3)]),
-    ],
-  };
+/** Connects to the console socket. */
+export function planConnectConsole(path: string): Act {
+  const why = "who called takes the container's terminal from there";
+  return planConnect({ path, fd: CONSOLE_FD, name: "console socket", why });
 }
 
-/** In the child, once the terminal is there: its master goes to whoever called (`man 3 cmsg`, SCM_RIGHTS). */
+/** In the child, once the terminal is there: its master goes to whoever called. */
 export function planHandOver(): Act {
-  const SCM_RIGHTS = 1;
   const name = "/dev/ptmx";
-  const data: Block = {
-    size: 16,
-    fields: [{ at: 0, size: 8, value: text(name) }, { at: 8, size: 8, value: name.length }],
-  };
-  const control: Block = {
-    size: 24,
-    fields: [
-      { at: 0, size: 8, value: 20 },
-      { at: 8, size: 4, value: flags("SOL_SOCKET") },
-      { at: 12, size: 4, value: SCM_RIGHTS },
-      { at: 16, size: 4, value: PTM_FD },
-    ],
-  };
-  const message: Block = {
-    size: 56,
-    fields: [
-      { at: 16, size: 8, value: { block: data } },
-      { at: 24, size: 8, value: 1 },
-      { at: 32, size: 8, value: { block: control } },
-      { at: 40, size: 8, value: control.size },
-    ],
-  };
   return {
     what: "hand the terminal to whoever called",
     why: "asked for by --console-socket: they pass on what is typed and shown",
     shell: [],
-    steps: [
-      step("sendmsg", [CONSOLE_FD, { block: message }, 0]),
-      step("close", [CONSOLE_FD]),
-      step("close", [PTM_FD]),
-    ],
+    steps: sendDescriptor(CONSOLE_FD, PTM_FD, text(name), name.length),
   };
 }
 
@@ -193,9 +149,10 @@ export function planAwaitReady(label: string): Act {
 }
 
 /** In the launcher: what others know the container's first process by. It ends then, or lets the container go. */
-export function planCreated(setting: Setting, { fifo, pidFiles, then }: Creation): Act[] {
+export function planCreated(setting: Setting, { fifo, pidFiles, pidfdSocket, then }: Creation): Act[] {
   const next = then === undefined ? undefined : "go";
   return [
+    ...planSendPidfd(pidfdSocket, { load: CHILD }, "standard"),
     ...writePid([`${setting.stateDir}/pid`, ...pidFiles], { statFile: `${setting.stateDir}/stat`, next }),
     ...(next === undefined ? [] : [letGo(fifo, next)]),
     ...(then === "detach" ? [endDetached()] : []),
@@ -234,7 +191,9 @@ function endDetached(): Act {
 
 /** In the launcher of a detached process: its id is written, and the launcher ends. */
 export function planDetached(
-  { stateDir, stateFiles, pidFiles }: Pick<Setting, "stateDir" | "stateFiles"> & Pick<Creation, "pidFiles">,
+  { stateDir, stateFiles, pidFiles, pidfdSocket }:
+    & Pick<Setting, "stateDir" | "stateFiles">
+    & Pick<Creation, "pidFiles" | "pidfdSocket">,
 ): Act[] {
   return [
     {
@@ -258,8 +217,14 @@ export function planDetached(
         step("unlinkat", [AT_FDCWD, text(stateDir), flags("AT_REMOVEDIR")], { onNegative: "next" }),
       ],
     },
+    ...planSendPidfd(pidfdSocket, { load: CHILD }, "setns"),
     ...writePid(pidFiles),
   ];
+}
+
+/** In the launcher of a further process that is watched over: its id is written, and the launcher goes on. */
+export function planPidFiles(files: readonly string[]): Act[] {
+  return files.length === 0 ? [] : writePid(files, { next: "end" });
 }
 
 function writePid(

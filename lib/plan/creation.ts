@@ -12,6 +12,8 @@ export interface Creation {
   readonly pidFiles: readonly string[];
   /** Path of a unix socket that the terminal's master is sent to. */
   readonly consoleSocket?: string;
+  /** Path of a unix socket that a descriptor of the process is sent to. */
+  readonly pidfdSocket?: string;
   /**
    * Absent: it waits for `start`. `detach`: the launcher lets it go itself, and ends. `watch`: lets it go, and watches
    * over it until its end.

@@ -21,17 +21,20 @@ import type { Facts } from "../host/facts.ts";
 import { type Act, AT_FDCWD, flags, type Plan, type Section, step, text, writeFile } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
 import { labelFirst } from "./acts.ts";
-import { CREATION_REGIONS, planConnect, planDetached, planHandOver } from "./created.ts";
+import { CREATION_REGIONS, planConnectConsole, planDetached, planHandOver, planPidFiles } from "./created.ts";
+import { planPreserved, PRESERVED_REGIONS } from "./descriptors.ts";
 import { planContainerFault, planExit, planExitCode, planFinish, planLauncherFault } from "./ending.ts";
 import { planIdentity, planLimits, planOomScore } from "./identity.ts";
-import { planClone, planLauncher, planStarted, planWatch, REGIONS } from "./monitor.ts";
+import { CHILD, planClone, planLauncher, planStarted, planWatch, REGIONS } from "./monitor.ts";
 import { planBeforeClone, planNamespaces, planReturn } from "./namespaces.ts";
+import { planKeyring } from "./keyring.ts";
 import { planLabels } from "./labels.ts";
 import { planAffinity, planPolicies } from "./policies.ts";
 import { planDirectory, planDirectoryCheck, planExec, planSession, resetSignals } from "./process.ts";
 import { PATH_REGIONS } from "./paths.ts";
 import { planSeccomp } from "./seccomp/acts.ts";
 import type { Setting } from "./setting.ts";
+import { planPidfdSocket, planSendPidfd } from "./sockets.ts";
 import { ROOT } from "./targets.ts";
 import { planPty, planRelay, planStreams, planTerminalSize, TERMINAL_REGIONS } from "./terminal.ts";
 
@@ -45,6 +48,8 @@ export interface ExecSetting extends Setting {
   readonly pidFiles: readonly string[];
   /** Path of a unix socket that the terminal's master is sent to. */
   readonly consoleSocket?: string;
+  /** Path of a unix socket that a descriptor of the process is sent to. */
+  readonly pidfdSocket?: string;
 }
 
 /**
@@ -54,9 +59,14 @@ export interface ExecSetting extends Setting {
  */
 export function planExecInto(config: Config, facts: Facts, setting: ExecSetting): Plan {
   const finish = setting.finish ?? { argv: [], env: [] };
-  const end = setting.detached
-    ? [...planDetached(setting), ...planExit(setting).slice(-1)]
-    : [...planStarted(setting), ...watch(config, facts, setting), planExitCode(setting), ...planExit(setting)];
+  const end = setting.detached ? [...planDetached(setting), ...planExit(setting).slice(-1)] : [
+    ...planStarted(setting),
+    ...planSendPidfd(setting.pidfdSocket, { load: CHILD }, "setns"),
+    ...planPidFiles(setting.pidFiles),
+    ...watch(config, facts, setting),
+    planExitCode(setting),
+    ...planExit(setting),
+  ];
   const [outcome, execute] = planFinish(setting, finish, "leftovers");
   const tell = [outcome!, ...planReturn(config), execute!];
   const section = (title: string, acts: readonly Act[], fault = "launcher.fault"): Section => ({
@@ -72,6 +82,7 @@ export function planExecInto(config: Config, facts: Facts, setting: ExecSetting)
       ...REGIONS,
       ...PATH_REGIONS,
       ...CREATION_REGIONS,
+      ...(setting.preserved === undefined ? {} : PRESERVED_REGIONS),
       ...(config.process.terminal ? TERMINAL_REGIONS : {}),
     },
     sections: [
@@ -90,12 +101,13 @@ export function planExecInto(config: Config, facts: Facts, setting: ExecSetting)
 }
 
 function before(config: Config, facts: Facts, setting: ExecSetting): Act[] {
-  const { consoleSocket } = setting;
+  const { consoleSocket, pidfdSocket } = setting;
   const { terminal } = config.process;
   return [
     ...planLauncher(setting),
     ...planBeforeClone(config, facts),
-    ...(consoleSocket === undefined ? [] : [planConnect(consoleSocket)]),
+    ...(consoleSocket === undefined ? [] : [planConnectConsole(consoleSocket)]),
+    ...planPidfdSocket(pidfdSocket),
     ...(terminal && consoleSocket === undefined ? [planTerminalSize()] : []),
     planClone({
       arch: facts.arch,
@@ -120,6 +132,7 @@ function inside(config: Config, facts: Facts, setting: ExecSetting): Act[] {
     // Through a descriptor of the thread's own attributes, opened by its unchanged credentials.
     ...planLabels(config),
     ...planNamespaces(config),
+    ...planKeyring(config, setting),
     ...(terminal ? [openRoot(), planPty(facts, false)] : []),
     ...planDirectory(config),
     ...planLimits(config, facts),
@@ -128,6 +141,7 @@ function inside(config: Config, facts: Facts, setting: ExecSetting): Act[] {
     planDirectoryCheck(config),
     ...(terminal && setting.consoleSocket !== undefined ? [planHandOver()] : []),
     ...(terminal ? [planStreams(config)] : []),
+    ...planPreserved(setting.preserved),
     ...planSeccomp(config, facts, setting.filter),
     planExec(config),
     planContainerFault(),

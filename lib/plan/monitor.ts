@@ -29,6 +29,7 @@ import {
   step,
   text,
 } from "../program/step.ts";
+import { planClosingOthers } from "./descriptors.ts";
 import { AGAIN, againSize, BEGUN, GIVE_UP } from "./freshness.ts";
 import type { CachedRun } from "./seen.ts";
 import { CODE } from "./process.ts";
@@ -75,7 +76,8 @@ export function planLauncher(setting: Setting): Act[] {
   ];
 }
 
-function closeDescriptors({ prepared }: Setting): Act {
+function closeDescriptors({ prepared, preserved = 0 }: Setting): Act {
+  if (preserved > 0) return planClosingOthers(preserved, prepared);
   const first = prepared ? LOCK_FD + 1 : LOCK_FD;
   // Before 5.9 there is no such call. There paddock has marked them all to be closed when it executed the launcher; one
   // that stands alone closes every number that there can be.

@@ -27,7 +27,7 @@ import { splitPath } from "./targets.ts";
 export const CODE = "code";
 
 /**
- * The first acts of the child: it dies with its launcher, leads a session, and has no keys of its caller.
+ * The first acts of the child: it dies with its launcher, and leads a session.
  *
  * @param watched false where the launcher ends before the container does.
  */
@@ -40,8 +40,6 @@ export function planSession(watched = true): Act[] {
     steps: [
       ...(watched ? [dieWithLauncher()] : []),
       step("setsid", []),
-      // A session keyring of its own; kernels without keyrings, and quotas that are used up, do without.
-      step("keyctl", [KEYCTL_JOIN_SESSION_KEYRING, 0], { onNegative: "next" }),
       step("umask", [0]),
     ],
   }];
@@ -52,8 +50,6 @@ function dieWithLauncher(): Step {
   const SIGKILL = 9;
   return step("prctl", [flags("PR_SET_PDEATHSIG"), SIGKILL, 0, 0, 0]);
 }
-
-const KEYCTL_JOIN_SESSION_KEYRING = 1;
 
 /** Standard input from nothing, where the caller's is not to be had. */
 export function planEmptyInput(): Act {

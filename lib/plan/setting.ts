@@ -42,6 +42,10 @@ export interface Setting {
   readonly creation?: Creation;
   /** The filter of system calls that the Config asks for, compiled (`seccomp/compile.ts`); absent where it asks for none. */
   readonly filter?: Uint8Array;
+  /** How many descriptors of the caller's the command gets (`descriptors.ts`). */
+  readonly preserved?: number;
+  /** The name of the session keyring; `false`: it is the caller's; absent: one without a name. */
+  readonly keyring?: string | false;
   /** For a launcher that the next run of the same words takes from the cache; it is never `prepared`. */
   readonly cached?: CachedRun;
 }

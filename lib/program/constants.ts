@@ -152,6 +152,7 @@ const CONSTANTS: Readonly<Record<string, number | Readonly<Record<Arch, number>>
   AF_INET: 0x2,
   SOCK_STREAM: 0x1,
   SOL_SOCKET: 0x1,
+  MSG_NOSIGNAL: 0x4000,
   SOCK_DGRAM: 0x2,
   SOCK_RAW: 0x3,
   SOCK_CLOEXEC: 0x80000,

@@ -17,7 +17,9 @@ import { becomeLauncher } from "../kernel/launch.ts";
 import { selfCommand } from "../kernel/self.ts";
 import { isThere, must } from "../kernel/syscall.ts";
 import { planContainer } from "../plan/build.ts";
+import { FIRST_FD, PRESERVED_FD } from "../plan/descriptors.ts";
 import { KEPT_FILE } from "../plan/freshness.ts";
+import { sessionKeyring } from "../plan/keyring.ts";
 import { LOCK_FD, type Setting } from "../plan/setting.ts";
 import { assemble } from "../program/assemble.ts";
 import type { Config } from "../spec/config.ts";
@@ -26,6 +28,7 @@ import { type BundleConfig, readBundleConfig } from "../spec/bundle.ts";
 import { EXEC_FIFO } from "../state/bundle_container.ts";
 import { createContainer, type OwnedContainer, RECORD_FILE } from "../state/container.ts";
 import type { Roots } from "../state/root.ts";
+import { type Given, type Handed, takeDescriptors, withVariables } from "./descriptors.ts";
 import { eraseContainer } from "./erase_container.ts";
 import { compileFilter } from "./filter.ts";
 import { findPresent } from "./prepare.ts";
@@ -43,6 +46,11 @@ export interface CreateOptions extends Roots {
   readonly then?: "detach" | "watch";
   /** With `watch`: its state stays after its end, until `delete`. */
   readonly keep?: boolean;
+  readonly pidfdSocket?: string;
+  /** It has the caller's session keyring. */
+  readonly noNewKeyring: boolean;
+  /** Descriptors that the command gets. */
+  readonly given: Given;
   /** Global options that `finish` is to have as well. */
   readonly passedOn: readonly string[];
 }
@@ -59,10 +67,11 @@ export async function createFromBundle(options: CreateOptions, voice: Voice): Pr
   warnings.forEach(({ path, problem }) => voice.note(`${path}: ${problem}; left out`));
   checkTerminal(config, options);
   refuseHooks(config);
+  const handed = takeDescriptors(options.given);
   const filter = await compileFilter(config, facts);
   const owned = createContainer(options, options.id);
   try {
-    create(options, facts, config, filter, owned);
+    create(options, facts, config, { filter, handed }, owned);
   } catch (error) {
     await eraseContainer(owned, options);
     throw error;
@@ -131,14 +140,19 @@ function create(
   options: CreateOptions,
   facts: Facts,
   config: Config,
-  filter: Uint8Array | undefined,
+  { filter, handed }: { readonly filter: Uint8Array | undefined; readonly handed: Handed },
   owned: OwnedContainer,
 ): never {
   const fifo = `${owned.directory}/${EXEC_FIFO}`;
   const S_IFIFO = 0o010000;
   must(fifo, "mknodat", -100, fifo, S_IFIFO | 0o600, 0);
-  const setting = { ...settingOf(options, config, owned, fifo), ...(filter === undefined ? {} : { filter }) };
-  const plan = planContainer(config, facts, setting);
+  const { count, env } = handed;
+  const setting = {
+    ...settingOf(options, config, owned, fifo),
+    ...(filter === undefined ? {} : { filter }),
+    ...(count === 0 ? {} : { preserved: count }),
+  };
+  const plan = planContainer(withEnvironment(config, env), facts, setting);
   owned.writeRecord({
     id: owned.id,
     created: new Date().toISOString(),
@@ -150,15 +164,22 @@ function create(
     cgroupPaths: plan.cgroupPaths,
     keep: true,
     ...(options.then === "watch" ? { launcherPid: Deno.pid } : {}),
+    ...(options.noNewKeyring ? { callersKeyring: true } : {}),
   });
   owned.writeFile(KEPT_FILE, "");
   owned.writeFile("config.json", writeConfigText(config));
   becomeLauncher(assemble(plan), {
     title: `paddock: ${options.id}`,
     keep: { fd: owned.lock.fd, as: LOCK_FD },
+    preserved: { first: FIRST_FD, count, as: PRESERVED_FD },
     fallbackDirectory: `${options.dataRoot}/launchers`,
     markDescriptors: !facts.has.close_range,
   });
+}
+
+/** Not in the configuration that is kept, which further processes go by. */
+function withEnvironment(config: Config, env: readonly string[]): Config {
+  return { ...config, process: { ...config.process, env: withVariables(config.process.env, env) } };
 }
 
 function settingOf(options: CreateOptions, config: Config, owned: OwnedContainer, fifo: string): Setting {
@@ -181,11 +202,13 @@ function settingOf(options: CreateOptions, config: Config, owned: OwnedContainer
     finish: { argv: [...selfCommand(), ...options.passedOn, "finish", ...roots, ...how, owned.id], env: [] },
     keep,
     trace: false,
+    keyring: options.noNewKeyring ? false : sessionKeyring(owned.id),
     creation: {
       fifo,
       pidFiles: options.pidFile === undefined ? [] : [options.pidFile],
       ...(options.consoleSocket === undefined ? {} : { consoleSocket: options.consoleSocket }),
       ...(options.then === undefined ? {} : { then: options.then }),
+      ...(options.pidfdSocket === undefined ? {} : { pidfdSocket: options.pidfdSocket }),
     },
   };
 }

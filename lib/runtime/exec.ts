@@ -8,7 +8,9 @@ import type { Facts } from "../host/facts.ts";
 import { probeHost } from "../host/probe.ts";
 import { becomeLauncher } from "../kernel/launch.ts";
 import { selfCommand } from "../kernel/self.ts";
+import { FIRST_FD, PRESERVED_FD } from "../plan/descriptors.ts";
 import { type ExecSetting, planExecInto } from "../plan/exec.ts";
+import { sessionKeyring } from "../plan/keyring.ts";
 import { assemble } from "../program/assemble.ts";
 import type { Config, Namespace, NamespaceType, Process } from "../spec/config.ts";
 import { grantCapabilities } from "../spec/grantable.ts";
@@ -16,6 +18,7 @@ import { parseConfigText, parseProcess } from "../spec/parse.ts";
 import { checkConfig } from "../spec/validate.ts";
 import { type BundleContainer, openBundleContainer } from "../state/bundle_container.ts";
 import { makeDirectory, type Roots } from "../state/root.ts";
+import { takeDescriptors } from "./descriptors.ts";
 import { compileFilter } from "./filter.ts";
 import { COMMAND_FILE } from "./finish_exec.ts";
 import { requireRoot } from "./run.ts";
@@ -32,6 +35,9 @@ export interface ExecOptions extends Roots {
   readonly detach: boolean;
   readonly pidFile?: string;
   readonly consoleSocket?: string;
+  readonly pidfdSocket?: string;
+  /** How many descriptors from 3 on the command gets. */
+  readonly preserved: number;
   readonly ignorePaused: boolean;
   /** Global options that `finish` is to have as well. */
   readonly passedOn: readonly string[];
@@ -61,6 +67,7 @@ export async function execInBundle(options: ExecOptions, voice: Voice): Promise<
   const { process, left } = grantCapabilities(chooseProcess(own.process, options), facts.capabilities);
   left.forEach(({ path, problem }) => voice.note(`${path}: ${problem}; left out`));
   checkTerminal(process, options);
+  takeDescriptors({ preserved: options.preserved, env: () => undefined });
   const checked = checkConfig({ ...own, process });
   // Of its own namespaces, which the checks of a bundle know nothing of.
   const config = { ...checked, linux: { ...own.linux, namespaces: joinAll(own, seen) } };
@@ -150,7 +157,7 @@ function start(
   seen: BundleContainer,
   { session, filter }: { readonly session: string; readonly filter: Uint8Array | undefined },
 ): never {
-  const { id, root, dataRoot, detach, consoleSocket, pidFile } = options;
+  const { id, root, dataRoot, detach, consoleSocket, pidFile, pidfdSocket, preserved } = options;
   const own = [...selfCommand(), ...options.passedOn, "finish", "--root", root, "--data-root", dataRoot];
   const setting: ExecSetting = {
     id,
@@ -168,12 +175,16 @@ function start(
     keep: false,
     trace: false,
     ...(filter === undefined ? {} : { filter }),
+    ...(preserved === 0 ? {} : { preserved }),
+    keyring: seen.record.callersKeyring ? false : sessionKeyring(id),
     joins: seen.record.cgroupPaths,
     detached: detach,
     pidFiles: pidFile === undefined ? [] : [pidFile],
     ...(consoleSocket === undefined ? {} : { consoleSocket }),
+    ...(pidfdSocket === undefined ? {} : { pidfdSocket }),
   };
   becomeLauncher(assemble(planExecInto(config, facts, setting)), {
+    preserved: { first: FIRST_FD, count: preserved, as: PRESERVED_FD },
     title: `paddock: exec ${id}`,
     fallbackDirectory: `${dataRoot}/launchers`,
     markDescriptors: !facts.has.close_range,

@@ -28,6 +28,8 @@ export interface ContainerRecord {
   readonly cgroupPaths: readonly string[];
   /** True where it outlives its command: named, and not to be removed at its end. */
   readonly keep: boolean;
+  /** True where its processes have the keyring of who called, and none of the container's. */
+  readonly callersKeyring?: boolean;
   /** The launcher's process: the container's parent. Only to be believed while the lock is held. */
   readonly launcherPid?: number;
   /** The container's first process, where its maker knew it. Only to be believed while the lock is held. */
@@ -89,6 +91,7 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["layers", (value) => isTexts(value) && (value as string[]).every(isPath), "optional"],
   ["cgroupPaths", (value) => isTexts(value) && (value as string[]).every(isPath)],
   ["keep", (value) => typeof value === "boolean"],
+  ["callersKeyring", (value) => typeof value === "boolean", "optional"],
   ["launcherPid", isPid, "optional"],
   ["pid", isPid, "optional"],
   ["exit", isExit, "optional"],

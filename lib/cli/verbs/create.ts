@@ -8,7 +8,7 @@ import type { CreateOptions } from "../../runtime/create.ts";
 import { readRoots } from "../run_options.ts";
 import type { Host, Words } from "../types.ts";
 import { speakOn } from "../voice.ts";
-import { resolveHostPath } from "../values/flag.ts";
+import { readFlag, readInteger, resolveHostPath } from "../values/flag.ts";
 import { isOn, lastValue } from "../words.ts";
 
 /** Creates a container from a bundle; its first process waits for `start`. */
@@ -24,13 +24,16 @@ export function readCreateOptions(words: Words, host: Host): CreateOptions {
     const given = lastValue(words, name);
     return given === undefined ? undefined : resolveHostPath(given, host);
   };
-  const [pidFile, consoleSocket] = [path("pid-file"), path("console-socket")];
+  const [pidFile, consoleSocket, pidfdSocket] = [path("pid-file"), path("console-socket"), path("pidfd-socket")];
   return {
     ...readRoots(words, host),
     id: words.positionals[0] ?? "",
     bundle: path("bundle") ?? host.cwd(),
     ...(pidFile === undefined ? {} : { pidFile }),
     ...(consoleSocket === undefined ? {} : { consoleSocket }),
+    ...(pidfdSocket === undefined ? {} : { pidfdSocket }),
+    noNewKeyring: isOn(words, "no-new-keyring"),
+    given: { preserved: readPreserved(words), env: host.env },
     passedOn: readPassedOn(words, host),
   };
 }
@@ -52,12 +55,9 @@ function refuse(words: Words): void {
       hint: "set the engine's cgroup manager to cgroupfs",
     });
   }
-  refusePreserved(words);
 }
 
-/** Better not at all than without descriptors that the command is to have. */
-export function refusePreserved(words: Words): void {
-  const preserved = lastValue(words, "preserve-fds") ?? "0";
-  if (preserved === "0") return;
-  throw new UsageError(`cannot hand on ${preserved} descriptors`, { hint: "leave --preserve-fds out" });
+/** `--preserve-fds N`. @throws UsageError where it is no number. */
+export function readPreserved(words: Words): number {
+  return readFlag(words, "preserve-fds", (text) => readInteger(text, 0, 1_000_000)) ?? 0;
 }

@@ -9,13 +9,12 @@ import type { Host, Words } from "../types.ts";
 import { readInteger, resolveHostPath } from "../values/flag.ts";
 import { speakOn } from "../voice.ts";
 import { allValues, isOn, lastValue } from "../words.ts";
-import { readPassedOn, refusePreserved } from "./create.ts";
+import { readPassedOn, readPreserved } from "./create.ts";
 
 const LAST_ID = 2 ** 32 - 2;
 
 /** Runs a further command in a container; the exit code is its own. */
 export async function run(words: Words, host: Host): Promise<number> {
-  refusePreserved(words);
   const { execInBundle } = await import("../../runtime/exec.ts");
   const [id = "", ...args] = words.positionals;
   const path = (name: string) => {
@@ -41,6 +40,8 @@ export async function run(words: Words, host: Host): Promise<number> {
     detach: isOn(words, "detach"),
     ...optional("pidFile", path("pid-file")),
     ...optional("consoleSocket", path("console-socket")),
+    ...optional("pidfdSocket", path("pidfd-socket")),
+    preserved: readPreserved(words),
     ignorePaused: isOn(words, "ignore-paused"),
     passedOn: readPassedOn(words, host),
   }, speakOn(host));
