@@ -39,6 +39,8 @@ const TOOLS: readonly Tool[] = [
   { command: "podman", package: "podman", for: ["host"] },
   { command: "ip", package: "iproute2", for: ["host"] },
   { command: "nft", package: "nftables", for: ["host"] },
+  { command: "catatonit", package: "catatonit", for: ["host"] },
+  { command: "containerd", package: "containerd", for: ["host"] },
   { command: "qemu-system-x86_64", package: "qemu-system-x86", for: ["vm"] },
   { command: "cpio", package: "cpio", for: ["vm"] },
   { command: "modprobe", package: "kmod", for: ["vm"] },

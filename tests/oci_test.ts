@@ -1,5 +1,5 @@
 /**
- * paddock as an OCI runtime: containers from bundles by create, start, exec, kill and delete; and podman on top of it.
+ * paddock as an OCI runtime: containers from bundles by create, start, exec, kill and delete.
  *
  * @module
  */
@@ -270,53 +270,3 @@ test("list tells of all, as a table, by ids, and as JSON; gc leaves them alone",
   assertEquals(listed[0]?.["annotations"], { "org.example": "x" });
   for (const id of ["a", "b"]) await ok(box, "delete", "--force", id);
 });
-
-test("podman runs, executes, pauses and stops containers through it, with a terminal and without", async (box) => {
-  // podman wants one file: the built one, or a script that calls the source.
-  const runtime = box.file(
-    "paddock",
-    `#!/bin/sh\nexec ${PADDOCK_COMMAND.map((word) => `'${word}'`).join(" ")} "$@"\n`,
-    0o755,
-  );
-  const base = [
-    "--storage-driver=vfs",
-    "--cgroup-manager=cgroupfs",
-    "--runtime",
-    runtime,
-    "--root",
-    box.path("p"),
-    "--runroot",
-    box.path("r"),
-  ];
-  const podman = (...words: readonly string[]) => call(["podman", ...base, ...words], { timeout: 60_000 });
-  const ways = [
-    "--network",
-    "none",
-    "--ulimit",
-    "nofile=1000:1000",
-    "--ulimit",
-    "nproc=1000:1000",
-  ];
-  const image = ["--rootfs", box.rootfs];
-  try {
-    const first = await podman("run", "--rm", ...ways, ...image, "sh", "-c", "echo hello; exit 7");
-    assertEquals([first.code, first.stdout], [7, "hello\n"], first.stderr);
-    const tty = await podman("run", "--rm", "-t", ...ways, ...image, "sh", "-c", "test -t 1 && echo terminal");
-    assertEquals(tty.stdout.trim(), "terminal", tty.stderr);
-    const missing = await podman("run", "--rm", ...ways, ...image, "nosuch");
-    assertEquals(missing.code, 127, missing.stderr);
-    const started = await podman("run", "-d", "--name", "one", "--memory", "64m", ...ways, ...image, "sleep", "4402");
-    assertEquals(started.code, 0, started.stderr);
-    assertEquals((await podman("exec", "one", "sh", "-c", "echo in; exit 3")).code, 3);
-    assertEquals((await podman("exec", "-t", "one", "tty")).stdout.trim(), "/dev/pts/0");
-    assertEquals((await podman("exec", "one", "nosuch")).code, 127);
-    assertEquals((await podman("pause", "one")).code, 0);
-    assertMatch((await podman("ps", "-a", "--format", "{{.Status}}")).stdout, /Paused/i);
-    assertEquals((await podman("unpause", "one")).code, 0);
-    assertEquals((await podman("stop", "-t", "1", "one")).code, 0);
-    assertMatch((await podman("ps", "-a", "--format", "{{.Status}}")).stdout, /Exited \(137\)/);
-    assertEquals((await podman("rm", "one")).code, 0);
-  } finally {
-    await podman("rm", "--force", "--time", "0", "--all");
-  }
-}, ["tool:podman"]);

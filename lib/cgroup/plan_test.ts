@@ -436,3 +436,11 @@ Deno.test("viewMounts shows v2 of a hybrid host beside the others, where it was 
   assert(apart.kind === "tmpfs+v1" && apart.entries.every(({ type }) => type === "cgroup"));
   assertEquals(viewMounts(host({ controllers: {}, systemd: false })), { kind: "none" });
 });
+
+Deno.test("viewMounts binds the container's own cgroups of v1, and all of v2, where it has no cgroup namespace", () => {
+  const acts = plan({}, V1_HOST);
+  const view = viewMounts(V1_HOST, acts, false);
+  assert(view.kind === "tmpfs+v1");
+  for (const { source = "" } of view.entries) assert(acts.paths.includes(source) && source.endsWith("/web"), source);
+  assertEquals(viewMounts(V2_HOST, plan({}, V2_HOST), false), { kind: "cgroup2", source: "/sys/fs/cgroup" });
+});

@@ -1,5 +1,8 @@
 /**
  * What a container sees in /sys/fs/cgroup: its own cgroup as the root of each hierarchy, through its cgroup namespace.
+ * In the host's cgroup namespace a new mount would show the whole hierarchy, and a user namespace may not make one: there
+ * the directory of its own cgroup is bound, of v1; of v2 all is shown, for there paths in /proc/self/cgroup are looked
+ * up below it.
  *
  * @module
  */
@@ -9,7 +12,7 @@ import type { CgroupActs } from "./acts.ts";
 /** How the mount builder fills /sys/fs/cgroup. */
 export type CgroupView =
   | { readonly kind: "none" }
-  | { readonly kind: "cgroup2" }
+  | { readonly kind: "cgroup2"; readonly source?: string }
   | { readonly kind: "tmpfs+v1"; readonly entries: readonly ViewEntry[]; readonly links: readonly ViewLink[] };
 
 /** One hierarchy in a directory below the tmpfs: `mount -t TYPE -o OPTIONS cgroup DIRECTORY`. */
@@ -18,6 +21,8 @@ export interface ViewEntry {
   readonly type: "cgroup" | "cgroup2";
   /** Data of the mount call; empty for cgroup2. */
   readonly options: string;
+  /** The directory of the host that is bound there, in place of a mount of the hierarchy. */
+  readonly source?: string;
 }
 
 /** A name beside the directories, as systemd makes them: `cpu` → `cpu,cpuacct`. */
@@ -31,9 +36,13 @@ export interface ViewLink {
  *
  * One that it did not join is left out: in there it would see the host's own cgroups, for its namespace begins where it
  * stands.
+ *
+ * @param hasNamespace whether the container has a cgroup namespace of its own.
  */
-export function viewMounts(facts: Facts, acts?: Pick<CgroupActs, "paths">): CgroupView {
+export function viewMounts(facts: Facts, acts?: Pick<CgroupActs, "paths">, hasNamespace = true): CgroupView {
   const { controllers, unified } = facts.cgroup;
+  const bound = (mount: string, path = mount) => hasNamespace ? {} : { source: path };
+  const ownOf = (mount: string) => acts?.paths.filter((path) => path.startsWith(`${mount}/`)).at(-1);
   const isJoined = (mount: string): boolean =>
     acts === undefined || acts.paths.some((path) => path.startsWith(`${mount}/`) && isClosest(mount, path, facts));
   const old = new Map<string, readonly string[]>();
@@ -41,12 +50,14 @@ export function viewMounts(facts: Facts, acts?: Pick<CgroupActs, "paths">): Cgro
     if (version === 1 && isJoined(mount)) old.set(mount, joint ?? [name]);
   }
   const hasUnified = unified !== undefined && isJoined(unified.mount);
-  if (old.size === 0) return { kind: hasUnified ? "cgroup2" : "none" };
-  const entries = [...old.values()].map((joint): ViewEntry => {
+  if (old.size === 0) return hasUnified ? { kind: "cgroup2", ...bound(unified.mount) } : { kind: "none" };
+  const entries = [...old].map(([mount, joint]): ViewEntry => {
     const options = joint.join(",");
-    return { directory: options, type: "cgroup", options };
+    return { directory: options, type: "cgroup", options, ...bound(mount, ownOf(mount)) };
   });
-  if (hasUnified) entries.push({ directory: "unified", type: "cgroup2", options: "" });
+  if (hasUnified) {
+    entries.push({ directory: "unified", type: "cgroup2", options: "", ...bound(unified.mount, ownOf(unified.mount)) });
+  }
   const links = [...old.values()].flatMap((joint) =>
     joint.length < 2 ? [] : joint.map((name): ViewLink => ({ name, target: joint.join(",") }))
   );

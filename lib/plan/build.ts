@@ -31,6 +31,7 @@ import {
 import { planClone, planLauncher, planStarted, planState, planWatch, REGIONS } from "./monitor.ts";
 import { labelFirst } from "./acts.ts";
 import { planBindSources } from "./binds.ts";
+import { planCgroupSources } from "./cgroup_mounts.ts";
 import { mountKey, planMounts } from "./mounts.ts";
 import {
   cloneFlags,
@@ -188,6 +189,8 @@ function joiner(config: Config): Section[] {
 }
 
 function container(config: Config, facts: Facts, setting: Setting, cgroup: CgroupActs): Section {
+  const hasNamespace = config.linux.namespaces.some(({ type }) => type === "cgroup");
+  const mounting = { config, facts, setting, cgroupView: viewMounts(facts, cgroup, hasNamespace) };
   const acts: Act[] = [
     // The limits hold from here on: whatever is done for the container is done on its account.
     ...cgroup.join,
@@ -202,10 +205,11 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...planNetAddresses(config),
     planPropagation(config, facts, setting),
     ...planBindSources(config.mounts, facts, mountKey),
+    ...planCgroupSources(mounting, mountKey),
     ...planRootfs(config, facts, setting),
     ...(isNew(config, "user") || joinedUser(config) !== undefined ? [planBecomeRoot()] : []),
     ...planKeyring(config, setting),
-    ...planMounts({ config, facts, setting, cgroupView: viewMounts(facts, cgroup) }),
+    ...planMounts(mounting),
     ...planOomScore(config),
     ...planLabels(config),
     // Before /proc/sys becomes read-only, and with the host's own /proc and /dev/null, which nobody inside can replace.

@@ -7,7 +7,8 @@ import type { Act } from "../program/step.ts";
 import type { Mount, Resources } from "../spec/config.ts";
 import { DEFAULT_MOUNTS } from "../spec/defaults.ts";
 import { exampleConfig, exampleSetting, writeSteps } from "./config_example.ts";
-import { planMounts } from "./mounts.ts";
+import { planCgroupSources } from "./cgroup_mounts.ts";
+import { mountKey, planMounts } from "./mounts.ts";
 
 interface PlanOptions {
   readonly terminal?: boolean;
@@ -176,4 +177,19 @@ Deno.test("planMounts takes the host's whole /proc for /proc, and no other mount
       { destination: "/proc/sys", type: "tmpfs", source: "tmpfs" },
     ]
   ) assertThrows(() => plan([mount]), PaddockError, "must be the kernel's");
+});
+
+Deno.test("without a cgroup namespace /sys/fs/cgroup has copies of directories that were opened before", () => {
+  const facts = exampleFacts({ cgroup: exampleCgroupV1() });
+  const config = exampleConfig({ mounts: [CGROUP] });
+  const cgroup = planCgroup({ name: "paddock/web", resources: {} }, facts);
+  const context = { config, facts, setting: exampleSetting(), cgroupView: viewMounts(facts, cgroup, false) };
+  const opened = writeSteps(planCgroupSources(context, mountKey));
+  const memory = opened.find((line) => line.includes("/memory/paddock/web"));
+  assert(memory?.startsWith("open_tree("), memory);
+  const acts = planMounts(context);
+  assertEquals(mountCalls(acts).filter((line) => line.startsWith('mount("cgroup"')), []);
+  const attached = writeSteps(acts).filter((line) => line.startsWith("move_mount(")).length;
+  assertEquals(attached, opened.filter((line) => line.startsWith("open_tree(")).length);
+  assert(attached > 3);
 });
