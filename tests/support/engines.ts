@@ -106,6 +106,48 @@ disabled_plugins = [
   });
 }
 
+/**
+ * dockerd with `docker`, in a network namespace of its own and on a socket below the box, with IMAGE in it. It knows the
+ * runtime under test by the name `paddock`.
+ */
+export async function startDocker(box: Box): Promise<Engine> {
+  const home = box.directory("docker");
+  const socket = `unix://${home}/docker.sock`;
+  const log = box.path("dockerd.log");
+  const words = [
+    "dockerd",
+    `--data-root=${home}/root`,
+    `--exec-root=${home}/exec`,
+    `--pidfile=${home}/pid`,
+    `--host=${socket}`,
+    "--bridge=none",
+    "--iptables=false",
+    "--ip-forward=false",
+    "--ip-masq=false",
+    "--storage-driver=vfs",
+    "--default-ulimit=nofile=1000:1000",
+    `--add-runtime=paddock=${runtimeFile(box, "paddock")}`,
+  ];
+  const script = 'ip link set lo up 2>/dev/null; log=$1; shift; exec "$@" >"$log" 2>&1';
+  const daemon = new Deno.Command("unshare", { args: ["--net", "sh", "-c", script, "dockerd", log, ...words] }).spawn();
+  const command = (words: readonly string[]) => ["docker", `--host=${socket}`, ...words];
+  const docker = (...words: readonly string[]) => call(command(words), { timeout: 60_000 });
+  for (let tries = 0; (await docker("version")).code !== 0; tries++) {
+    if (tries === 100) throw new Error(`dockerd does not answer: ${Deno.readTextFileSync(log)}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  await must(docker("import", "--change", 'CMD ["sh"]', (await busybox()).tar, IMAGE));
+  return Object.assign(docker, {
+    command,
+    async [Symbol.asyncDispose](): Promise<void> {
+      const ids = (await docker("ps", "-a", "-q")).stdout.split("\n").filter(Boolean);
+      if (ids.length > 0) await docker("rm", "--force", ...ids);
+      daemon.kill("SIGTERM");
+      await daemon.status;
+    },
+  });
+}
+
 /** The busybox fixture as an OCI archive whose tag is IMAGE. */
 async function ociArchive(box: Box): Promise<string> {
   const layout = box.path("layout");
