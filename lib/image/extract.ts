@@ -10,7 +10,8 @@ import { type ImageArchive, ImageArchiveDetector, imageArchiveError } from "./ma
 import type { LowerTree } from "./lower_tree.ts";
 import type { ArchiveSource } from "./source.ts";
 import { TarReader } from "./tar_reader.ts";
-import { type ExtractCounts, TreeExtractor } from "./tree_extractor.ts";
+import { TarSplitWriter } from "./tar_split.ts";
+import { type ExtractCounts, splitPath, TreeExtractor } from "./tree_extractor.ts";
 
 /** How far an import is; called after each chunk of up to 1 MiB. */
 export type OnProgress = (bytesRead: number, total: number | undefined) => void;
@@ -21,12 +22,22 @@ export interface ExtractOptions {
   readonly onProgress?: OnProgress;
 }
 
+/** Where an extraction keeps what it takes to write the archive again (`tar_split.ts`). */
+export interface Keeping {
+  /** Takes what the archive has beside the contents of files; valid during the call. */
+  readonly write: (bytes: Uint8Array) => void;
+  /** Descriptor of an empty directory on the same filesystem, for files that the archive has in several versions. */
+  readonly displaced: number;
+}
+
 /** What an extraction tells. */
 export interface ExtractResult extends Readonly<ExtractCounts> {
   /** `sha256:HEX` of the unpacked archive, as OCI image configs have it in `rootfs.diff_ids`. */
   readonly diffId: string;
   /** Bytes of the unpacked archive. */
   readonly unpackedBytes: number;
+  /** Can the archive be written again from what was kept? */
+  readonly isKept: boolean;
   /** What could not be kept and does no harm, for the user to read. */
   readonly warnings: readonly string[];
 }
@@ -36,6 +47,7 @@ export interface ExtractResult extends Readonly<ExtractCounts> {
  *
  * @param root descriptor of the directory; stays the caller's. On failure it holds what was made so far.
  * @param lower for a layer of an image: those below it. Absent for a whole root filesystem.
+ * @param keeping absent where nobody wants the archive back.
  * @throws PaddockError for a damaged, hostile or wrong archive and for what the filesystem refuses.
  */
 export async function extractArchive(
@@ -43,9 +55,21 @@ export async function extractArchive(
   root: number,
   options: ExtractOptions = {},
   lower?: LowerTree,
+  keeping?: Keeping,
 ): Promise<ExtractResult> {
   const limits = options.limits ?? DEFAULT_LIMITS;
-  using extractor = new TreeExtractor(root, limits, lower);
+  const split = keeping === undefined ? undefined : await startSplit(keeping);
+  using extractor = new TreeExtractor(
+    root,
+    limits,
+    lower,
+    split === undefined ? undefined : {
+      directory: keeping!.displaced,
+      moved: (path, index) => split.displaced(path, index),
+      lost: () => split.abandon(),
+    },
+  );
+  let path = "";
   const detector = new ImageArchiveDetector();
   using digests = new DisposableStack();
   let digest: Digest | undefined;
@@ -54,8 +78,12 @@ export async function extractArchive(
     entry: (entry) => {
       detector.observe(entry);
       extractor.entry(entry);
+      if (entry.size > 0) path = splitPath(entry.path.replace(/^\/+/, ""), entry.path, limits).join("/");
     },
-    data: (bytes, offset) => extractor.data(bytes, offset),
+    data: (bytes, offset) => {
+      if (!extractor.isIgnoring) split?.content(path, bytes, offset);
+      extractor.data(bytes, offset);
+    },
     end: () => extractor.end(),
   });
   try {
@@ -66,7 +94,9 @@ export async function extractArchive(
       if (unpackedBytes > limits.ratioFrom) {
         checkLimit("times its packed size", Math.ceil(unpackedBytes / source.bytesRead), limits.ratio);
       }
+      split?.begin(chunk);
       reader.push(chunk);
+      split?.end();
       options.onProgress?.(source.bytesRead, source.size);
     }
     reader.end();
@@ -77,8 +107,16 @@ export async function extractArchive(
   if (lower === undefined) requireRootfs(source, detector.conclude(), extractor.counts);
   source.verify();
   extractor.finish();
+  split?.finish();
   const diffId = `sha256:${await digest!.finish()}`;
-  return { diffId, unpackedBytes, warnings: extractor.warnings, ...extractor.counts };
+  const isKept = split?.isUsable ?? false;
+  return { diffId, unpackedBytes, isKept, warnings: extractor.warnings, ...extractor.counts };
+}
+
+async function startSplit({ write }: Keeping): Promise<TarSplitWriter> {
+  // Loaded only now: most runs find their layer in the store.
+  const { deflateRawSync } = await import("node:zlib");
+  return new TarSplitWriter((bytes) => deflateRawSync(bytes, { level: 1 }), write);
 }
 
 /** The stages below know the archive as "archive"; the user knows it by its name. */

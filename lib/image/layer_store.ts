@@ -5,6 +5,7 @@
  * layers/sha256/HEX/rootfs/      the files of one layer, or of a whole root filesystem; never written to again: containers see it below an overlay
  * layers/sha256/HEX/init/        mount points that rootfs lacks (see init_layer.ts), absent when it lacks none
  * layers/sha256/HEX/layer.json   size, where it came from, config
+ * layers/sha256/HEX/tar-split    what else it takes to write its archive again (see tar_split.ts)
  * layers/tmp/NAME/               an import at work; its directory is locked with flock as long as it lives
  * layers/sources/DEV-INO         what a file that was imported holds: its own lock, and a line of JSON
  * layers/sources/chain-HEX       the lock of a layer that is being unpacked
@@ -22,9 +23,23 @@
 import { PaddockError } from "../base/errors.ts";
 import { Fd } from "../kernel/fd.ts";
 import * as calls from "../kernel/file_calls.ts";
-import { AT, check, E, LOCK, lockFd, O, openDirectory, procPath, RENAME_NOREPLACE, toCText } from "../kernel/fs.ts";
+import {
+  AT,
+  check,
+  E,
+  LOCK,
+  lockFd,
+  O,
+  openAt,
+  openDirectory,
+  procPath,
+  RENAME_NOREPLACE,
+  toCText,
+  writeAll,
+} from "../kernel/fs.ts";
+import { removeTreeAt } from "../kernel/remove_tree.ts";
 import { chainIdOf } from "./chain_id.ts";
-import { extractArchive, type ExtractOptions } from "./extract.ts";
+import { extractArchive, type ExtractOptions, type ExtractResult } from "./extract.ts";
 import { makeInitLayer } from "./init_layer.ts";
 import { LayerCatalog, readBootId, type StoredLayer } from "./layer_catalog.ts";
 import { parseChainId, removeShortNames } from "./layer_names.ts";
@@ -33,6 +48,7 @@ import { openLocked } from "./lock_file.ts";
 import { isOpaque, LowerTree } from "./lower_tree.ts";
 import type { ArchiveSource } from "./source.ts";
 import { guardStore } from "./store_errors.ts";
+import { DISPLACED_DIRECTORY, TAR_SPLIT_FILE } from "./tar_split.ts";
 import { makeDirectory, makeTemporaryName, TemporaryDirectories } from "./temporary_directories.ts";
 
 /** A layer that is to be unpacked over others. */
@@ -196,7 +212,7 @@ export class LayerStore implements Disposable {
   ): Promise<{ record: LayerRecord; warnings: readonly string[] }> {
     using rootfs = makeDirectory(directory.number, "rootfs", 0o755);
     using below = new LowerTree(over?.lower ?? []);
-    const extracted = await extractArchive(archive, rootfs.number, options, over === undefined ? undefined : below);
+    const extracted = await this.#extractKeeping(archive, directory, rootfs, options, over && below);
     const { diffId, bytes, entries, unpackedBytes, warnings } = extracted;
     const hidesAll = over?.parent !== undefined && isOpaque(rootfs.number);
     using all = new LowerTree([procPath(directory.number, "rootfs"), ...(hidesAll ? [] : over?.lower ?? [])]);
@@ -205,6 +221,26 @@ export class LayerStore implements Disposable {
     const origin = { source: archive.name, created, durable: false, bootId: readBootId() };
     const place = { ...(over?.parent === undefined ? {} : { parent: over.parent }), ...(hidesAll ? { hidesAll } : {}) };
     return { record: { diffId, bytes, entries, unpackedBytes, hasInit, ...place, ...origin }, warnings };
+  }
+
+  /** Extracts, and keeps what it takes to write the archive again. */
+  async #extractKeeping(
+    archive: ArchiveSource,
+    directory: Fd,
+    rootfs: Fd,
+    options: ExtractOptions,
+    below: LowerTree | undefined,
+  ): Promise<ExtractResult> {
+    using displaced = makeDirectory(directory.number, DISPLACED_DIRECTORY, 0o700);
+    using file = openAt(directory.number, TAR_SPLIT_FILE, O.WRONLY | O.CREAT | O.EXCL, 0o600);
+    const write = (bytes: Uint8Array): void => writeAll(file.number, bytes as Uint8Array<ArrayBuffer>, TAR_SPLIT_FILE);
+    const keeping = { write, displaced: displaced.number };
+    const extracted = await extractArchive(archive, rootfs.number, options, below, keeping);
+    if (!extracted.isKept) calls.unlinkat(directory.number, toCText(TAR_SPLIT_FILE), 0);
+    // Stays where it is not empty.
+    if (extracted.isKept) calls.unlinkat(directory.number, toCText(DISPLACED_DIRECTORY), AT.REMOVEDIR);
+    else removeTreeAt(directory.number, DISPLACED_DIRECTORY);
+    return extracted;
   }
 
   #publish(name: string, chainId: string, warnings: readonly string[]): StoredLayer {

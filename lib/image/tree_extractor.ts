@@ -38,6 +38,16 @@ export interface ExtractCounts {
   bytes: number;
 }
 
+/** What becomes of files whose path the archive gives to something else. */
+export interface Displacing {
+  /** Descriptor of a directory that they are moved to, on the same filesystem. */
+  readonly directory: number;
+  /** A file, or a directory with all in it, was moved there under that number. */
+  readonly moved: (path: ByteString, index: number) => void;
+  /** Something is gone that files were reached by. */
+  readonly lost: () => void;
+}
+
 const S_ISGID = 0o2000;
 const CURRENT = toCBytes(".");
 const OPAQUE_VALUE = Uint8Array.of(0x79);
@@ -66,12 +76,19 @@ export class TreeExtractor implements TarSink, Disposable {
   readonly #lower: LowerTree | undefined;
   /** True while the data of an entry is of no use. */
   #ignored = false;
+  #displacedCount = 0;
 
   /**
    * @param root descriptor of an empty directory; stays the caller's.
    * @param lower for a layer of an image: those below it.
+   * @param displacing absent where what is replaced is of no more use.
    */
-  constructor(root: number, limits: ExtractLimits = DEFAULT_LIMITS, lower?: LowerTree) {
+  constructor(
+    root: number,
+    limits: ExtractLimits = DEFAULT_LIMITS,
+    lower?: LowerTree,
+    private readonly displacing?: Displacing,
+  ) {
     this.#root = root;
     this.#lower = lower;
     this.#links = new LinkGuard(lower !== undefined);
@@ -87,6 +104,11 @@ export class TreeExtractor implements TarSink, Disposable {
     if (this.#file >= 0) calls.close(this.#file);
     this.#file = -1;
     this.#parents[Symbol.dispose]();
+  }
+
+  /** Is the data of this entry of no use, and lands nowhere? */
+  get isIgnoring(): boolean {
+    return this.#ignored;
   }
 
   entry(entry: TarEntry): void {
@@ -388,6 +410,7 @@ export class TreeExtractor implements TarSink, Disposable {
     const what = quoteName(this.#entry!.path);
     // Descriptors that were kept may be of what goes, or have come through it.
     this.#parents.clear();
+    if (this.#displace(parent, name)) return;
     let result = calls.unlinkat(parent, name, 0);
     if (result === -E.ISDIR) result = calls.unlinkat(parent, name, AT.REMOVEDIR);
     if (result === -E.NOTEMPTY && this.#lower !== undefined) {
@@ -396,6 +419,20 @@ export class TreeExtractor implements TarSink, Disposable {
     }
     if (result === -E.NOTEMPTY) throw refusal(this.#entry!.path, "would replace a directory that is not empty");
     check(what, "unlinkat", result);
+  }
+
+  /** Moves what has content that the archive is to be written from again; false where it can go. */
+  #displace(parent: number, name: calls.CName): boolean {
+    if (this.displacing === undefined) return false;
+    const type = (statAt(parent, toByteString(name.subarray(0, -1)))?.mode ?? 0) & S.IFMT;
+    if (type === S.IFLNK) this.displacing.lost();
+    if (type !== S.IFREG && (type !== S.IFDIR || this.#lower === undefined)) return false;
+    const { directory, moved } = this.displacing;
+    const index = this.#displacedCount++;
+    const result = calls.renameat2(parent, name, directory, toCBytes(String(index)), 0);
+    ensure(this.#entry!.path, "renameat2", result);
+    moved(this.#split(this.#entry!.path, this.#entry!).join("/"), index);
+    return true;
   }
 
   /** A capability or label that is lost changes what the program may do: an error. Others are noted. */
