@@ -110,6 +110,30 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./verbs/load.ts"),
   },
   {
+    name: "save",
+    summary: "write images to an archive that others can load",
+    description:
+      "An OCI archive unless told otherwise, which podman, skopeo and docker read. Layers are written as they " +
+      "came, byte for byte, so images keep their ids; the same images make the same archive.",
+    positionals: [{ name: "IMAGE", repeat: true }],
+    options: [
+      { name: "output", short: "o", value: "FILE", path: true, help: "file or directory to write (standard output)" },
+      {
+        name: "format",
+        value: "FORMAT",
+        choices: ["oci-archive", "docker-archive", "oci-dir"],
+        help: "oci-archive, docker-archive or oci-dir (oci-archive)",
+      },
+      { name: "compress", value: "HOW", choices: ["none", "gzip", "zstd"], help: "none, gzip or zstd (none)" },
+    ],
+    examples: [
+      ["paddock save -o web.tar web:1 db:2", "two images in one archive"],
+      ["paddock save alpine:3 | ssh host paddock load", "to another host, without a file between"],
+      ["paddock save --format oci-dir -o ./web web:1", "an image layout, as skopeo's oci:./web:1"],
+    ],
+    load: () => import("./verbs/save.ts"),
+  },
+  {
     name: "images",
     summary: "list images that were loaded",
     positionals: [],

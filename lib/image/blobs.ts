@@ -26,11 +26,11 @@ export function readBlob(dataRoot: string, digest: ContentDigest): string | unde
 }
 
 /** Writes a file so that it is there whole or as it was before, whatever happens. */
-export function writeWhole(path: string, bytes: Uint8Array): void {
+export function writeWhole(path: string, bytes: Uint8Array, mode = 0o600): void {
   const draft = `${path}.new-${Deno.pid}`;
   try {
     {
-      using file = Deno.openSync(draft, { write: true, create: true, truncate: true, mode: 0o600 });
+      using file = Deno.openSync(draft, { write: true, create: true, truncate: true, mode });
       for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
       file.syncDataSync();
     }

@@ -11,6 +11,7 @@ import { openMerged } from "../kernel/merged.ts";
 import { must } from "../kernel/syscall.ts";
 import { openContainer, type SeenContainer } from "../state/container.ts";
 import type { Roots } from "../state/root.ts";
+import { writeOutput } from "./write_output.ts";
 
 /**
  * Writes a tarball.
@@ -21,8 +22,7 @@ import type { Roots } from "../state/root.ts";
 export async function exportContainer(name: string, output: string | undefined, roots: Roots): Promise<void> {
   const container = openContainer(roots, name);
   using root = openRootfs(container);
-  if (output === undefined) exportTree(root.number, (bytes) => writeAll(Deno.stdout, bytes));
-  else await writeFile(output, (file) => exportTree(root.number, (bytes) => writeAll(file, bytes)));
+  await writeOutput(output, (write) => exportTree(root.number, write));
 }
 
 /** What the container sees while it runs, else its layers as one. */
@@ -38,22 +38,4 @@ function openProcessRoot(pid: number): Fd {
   const path = `/proc/${pid}/root`;
   using root = new Fd(must(path, "openat", -100, path, O.PATH | O.DIRECTORY | O.CLOEXEC, 0));
   return openDirectory(`/proc/self/fd/${root.number}/.`);
-}
-
-function writeAll(target: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) done += target.writeSync(bytes.subarray(done));
-}
-
-async function writeFile(path: string, write: (file: Deno.FsFile) => void): Promise<void> {
-  const beside = `${path}.${Deno.pid}.new`;
-  try {
-    using file = await Deno.open(beside, { write: true, createNew: true, mode: 0o600 });
-    write(file);
-    await file.syncData();
-    await Deno.rename(beside, path);
-  } catch (cause) {
-    await Deno.remove(beside).catch(() => undefined);
-    if (cause instanceof PaddockError) throw cause;
-    throw new PaddockError(`cannot write ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
-  }
 }

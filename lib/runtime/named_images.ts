@@ -105,6 +105,16 @@ export async function openNamed(word: string, dataRoot: string): Promise<OpenedL
   return { lower: Deno.uid() === 0 ? store.shorten(image.lower) : image.lower, layers: image.lower, config };
 }
 
+/**
+ * The image that a word means, and the name in full where it is one.
+ *
+ * @throws PaddockError where there is none.
+ */
+export function requireImage(word: string, dataRoot: string): NamedImage & { readonly asked?: string } {
+  const image = requireNamed(word, dataRoot);
+  return image.name !== undefined && image.name === completeName(word) ? { ...image, asked: image.name } : image;
+}
+
 function requireNamed(word: string, dataRoot: string): NamedImage {
   const image = findNamedImage(listNamedImages(dataRoot), word, completeName(word));
   if (image !== undefined) return image;
