@@ -12,6 +12,9 @@ import { call } from "./support/paddock.ts";
 import { type Ability, requires } from "./support/requires.ts";
 import { Terminal } from "./support/terminal.ts";
 
+/** Other tests may run at the same time, and cgroups are the host's. */
+const ID = `run-${Deno.pid}`;
+
 function test(name: string, fn: (box: Box) => Promise<void>, more: readonly Ability[] = []): void {
   Deno.test({
     name: `run of a bundle: ${name}`,
@@ -31,33 +34,33 @@ function listStates(box: Box): string[] {
 test("in the foreground the code is the command's, and nothing is left", async (box) => {
   await expectNoLeaks(box.paddock, async () => {
     const bundle = makeBundle(box, { args: ["sh", "-c", "cat; hostname; echo err >&2; exit 7"] });
-    const { code, stdout, stderr } = await box.paddock.run(["run", "--bundle", bundle, "c"], { stdin: "in\n" });
+    const { code, stdout, stderr } = await box.paddock.run(["run", "--bundle", bundle, ID], { stdin: "in\n" });
     assertEquals([code, stdout, stderr], [7, "in\npaddock\n", "err\n"]);
     assertEquals(listStates(box), []);
     const killed = makeBundle(box, { args: ["sh", "-c", "kill -9 $$"] });
-    assertEquals((await box.paddock.run(["run", "-b", killed, "c"])).code, 0, "process 1 cannot kill itself");
+    assertEquals((await box.paddock.run(["run", "-b", killed, ID])).code, 0, "process 1 cannot kill itself");
   });
 });
 
 test("its directory and an id are enough, and what is there by that name is an image", async (box) => {
   const bundle = makeBundle(box, { args: ["echo", "of the bundle"] });
   const inside = { cwd: bundle };
-  assertEquals((await box.paddock.run(["run", "c"], inside)).stdout, "of the bundle\n");
-  Deno.symlinkSync(box.rootfs, join(bundle, "c"));
-  assertEquals((await box.paddock.run(["run", "./c", "echo", "of the image"], inside)).stdout, "of the image\n");
-  const shell = await box.paddock.run(["run", "c"], { ...inside, stdin: "echo of its shell\n" });
+  assertEquals((await box.paddock.run(["run", ID], inside)).stdout, "of the bundle\n");
+  Deno.symlinkSync(box.rootfs, join(bundle, ID));
+  assertEquals((await box.paddock.run(["run", `./${ID}`, "echo", "of the image"], inside)).stdout, "of the image\n");
+  const shell = await box.paddock.run(["run", ID], { ...inside, stdin: "echo of its shell\n" });
   assertEquals(shell.stdout, "of its shell\n");
 });
 
 test("what makes no sense is refused by name", async (box) => {
   const bundle = makeBundle(box);
   const table: readonly (readonly [string[], string])[] = [
-    [["--detach", "c"], "--detach is for an OCI bundle"],
+    [["--detach", ID], "--detach is for an OCI bundle"],
     [["--pid-file", "p", box.rootfs], "--pid-file is for an OCI bundle"],
-    [["--bundle", bundle, "--memory", "1m", "c"], "--memory is for images"],
-    [["--bundle", bundle, "c", "sh"], "takes no word 'sh'"],
-    [["--bundle", bundle, "--console-socket", "s", "c"], "console socket"],
-    [["--bundle", box.path("nosuch"), "c"], "config.json"],
+    [["--bundle", bundle, "--memory", "1m", ID], "--memory is for images"],
+    [["--bundle", bundle, ID, "sh"], "takes no word 'sh'"],
+    [["--bundle", bundle, "--console-socket", "s", ID], "console socket"],
+    [["--bundle", box.path("nosuch"), ID], "config.json"],
   ];
   for (const [words, text] of table) {
     const { code, stderr } = await box.paddock.run(["run", ...words]);
@@ -73,7 +76,7 @@ test("a command that is not there is said, in front and detached, and nothing is
     for (const args of [["nosuch"], ["/bin/orphan"]]) {
       const bundle = makeBundle(box, { args });
       for (const flags of [[], ["--detach"], ["--keep"]]) {
-        const { code, stderr } = await box.paddock.run(["run", ...flags, "--bundle", bundle, "c"]);
+        const { code, stderr } = await box.paddock.run(["run", ...flags, "--bundle", bundle, ID]);
         assert([126, 127].includes(code), stderr);
         assertStringIncludes(stderr, args[0]!);
         assertEquals(listStates(box), []);
@@ -85,7 +88,7 @@ test("a command that is not there is said, in front and detached, and nothing is
 test("while it runs other verbs know it, and its signals come through", async (box) => {
   const bundle = makeBundle(box, { args: ["sh", "-c", "trap 'exit 9' USR1; echo up; while :; do sleep 0.1; done"] });
   const pidFile = box.path("pid");
-  const child = box.paddock.start(["run", "--bundle", bundle, "--pid-file", pidFile, "c"]);
+  const child = box.paddock.start(["run", "--bundle", bundle, "--pid-file", pidFile, ID]);
   await child.stdin.close();
   await waitFor("its process id", () => {
     try {
@@ -94,12 +97,12 @@ test("while it runs other verbs know it, and its signals come through", async (b
       return false;
     }
   });
-  const state = await stateOf(box, "c");
+  const state = await stateOf(box, ID);
   assertEquals([state["status"], state["pid"]], ["running", Number(Deno.readTextFileSync(pidFile))]);
-  assertEquals(await ok(box, "exec", "c", "echo", "inside"), "inside\n");
-  await ok(box, "pause", "c");
-  assertEquals((await stateOf(box, "c"))["status"], "paused");
-  await ok(box, "resume", "c");
+  assertEquals(await ok(box, "exec", ID, "echo", "inside"), "inside\n");
+  await ok(box, "pause", ID);
+  assertEquals((await stateOf(box, ID))["status"], "paused");
+  await ok(box, "resume", ID);
   child.kill("SIGUSR1");
   const { code, stdout } = await child.output();
   assertEquals([code, new TextDecoder().decode(stdout)], [9, "up\n"]);
@@ -109,30 +112,30 @@ test("while it runs other verbs know it, and its signals come through", async (b
 test("one in the foreground can be deleted by force, and is killed with its launcher", async (box) => {
   for (const end of ["delete", "launcher"]) {
     const bundle = makeBundle(box);
-    const child = box.paddock.start(["run", "--bundle", bundle, "c"]);
+    const child = box.paddock.start(["run", "--bundle", bundle, ID]);
     await child.stdin.close();
     await waitFor("its state", () => {
       try {
-        return Deno.statSync(join(box.paddock.root, "c", "stat")).size > 0;
+        return Deno.statSync(join(box.paddock.root, ID, "stat")).size > 0;
       } catch {
         return false;
       }
     });
-    const pid = (await stateOf(box, "c"))["pid"] as number;
+    const pid = (await stateOf(box, ID))["pid"] as number;
     if (end === "launcher") child.kill("SIGKILL");
-    else await ok(box, "delete", "--force", "c");
+    else await ok(box, "delete", "--force", ID);
     await child.output();
     await waitForEnd(pid);
-    await ok(box, "delete", "--force", "c");
+    await ok(box, "delete", "--force", ID);
     assertEquals(listStates(box), []);
   }
 });
 
 test("with --keep its state stays until it is deleted", async (box) => {
   const bundle = makeBundle(box, { args: ["sh", "-c", "exit 3"] });
-  assertEquals((await box.paddock.run(["run", "--keep", "--bundle", bundle, "c"])).code, 3);
-  assertEquals((await stateOf(box, "c"))["status"], "stopped");
-  await ok(box, "delete", "c");
+  assertEquals((await box.paddock.run(["run", "--keep", "--bundle", bundle, ID])).code, 3);
+  assertEquals((await stateOf(box, ID))["status"], "stopped");
+  await ok(box, "delete", ID);
   assertEquals(listStates(box), []);
 });
 
@@ -140,11 +143,11 @@ test("detached it goes on by itself, with its process id in a file", async (box)
   await expectNoLeaks(box.paddock, async () => {
     const bundle = makeBundle(box, { args: ["sh", "-c", "echo up; exec sleep 4400"] });
     const pidFile = box.path("pid");
-    const out = await quietly(box, "c", ["run", "-d", "--bundle", bundle, "--pid-file", pidFile, "c"]);
-    const state = await stateOf(box, "c");
+    const out = await quietly(box, ID, ["run", "-d", "--bundle", bundle, "--pid-file", pidFile, ID]);
+    const state = await stateOf(box, ID);
     assertEquals([state["status"], state["pid"]], ["running", Number(Deno.readTextFileSync(pidFile))]);
     await waitFor("its word", () => Deno.readTextFileSync(out) === "up\n");
-    await ok(box, "delete", "--force", "c");
+    await ok(box, "delete", "--force", ID);
     await waitForEnd(state["pid"] as number);
   });
 });
@@ -154,7 +157,7 @@ test("at a terminal it has one of its own, of the same size", async (box) => {
     args: ["sh", "-c", "tty; stty size; read a; exit $a"],
     process: { terminal: true },
   });
-  const words = box.paddock.command(["run", "--bundle", bundle, "c"]);
+  const words = box.paddock.command(["run", "--bundle", bundle, ID]);
   const terminal = new Terminal(words.map((word) => `'${word}'`).join(" "));
   await terminal.see(/\/dev\/(pts\/0|console)/);
   await terminal.see(/33 77/);
@@ -165,7 +168,7 @@ test("at a terminal it has one of its own, of the same size", async (box) => {
 
 test("called runc it runs bundles alone, and tells errors as runc does", async (box) => {
   const bundle = makeBundle(box, { args: ["sh", "-c", "echo hello; exit 5"] });
-  const ran = await callAs(box, "runc", ["run", "--bundle", bundle, "c"]);
+  const ran = await callAs(box, "runc", ["run", "--bundle", bundle, ID]);
   assertEquals([ran.code, ran.stdout], [5, "hello\n"]);
   const missing = await callAs(box, "runc", ["state", "nosuch"]);
   assertEquals(missing.code, 1);
@@ -173,7 +176,7 @@ test("called runc it runs bundles alone, and tells errors as runc does", async (
     missing.stderr,
     /^time="20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ" level=error msg="container .*does not exist"\n/,
   );
-  const bad = await callAs(box, "runc", ["run", "--bundle", makeBundle(box, { args: ["nosuch"] }), "c"]);
+  const bad = await callAs(box, "runc", ["run", "--bundle", makeBundle(box, { args: ["nosuch"] }), ID]);
   assertEquals(bad.code, 1);
   assertMatch(bad.stderr, /level=error msg="runc run failed: .*executable file not found in \$PATH"/);
   const log = box.path("log");

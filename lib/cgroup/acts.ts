@@ -15,6 +15,8 @@ export interface CgroupRequest {
   readonly resources: Resources;
   /** v2: at the limit the whole container is killed, and not one process of it (`memory.oom.group`). Not for v1. */
   readonly oomGroup?: boolean;
+  /** True where limits may be asked for later: every hierarchy is joined that could hold one. */
+  readonly updatable?: boolean;
   /** Another driver than plain directories; there is none. */
   readonly systemd?: false;
 }

@@ -35,7 +35,7 @@ export function planCgroup(request: CgroupRequest, facts: Facts): CgroupActs {
   const nonsense = checkResources(resources);
   if (nonsense.length > 0) throw new PaddockError(nonsense.join("; "));
   const rules = completeRules(resources.devices);
-  const route = routeSettings(resources, rules, facts);
+  const route = routeSettings(resources, rules, facts, request.updatable);
   const faults = [...route.faults, ...checkRules(request, rules, route)];
   if (faults.length > 0) throw new PaddockError(`cannot hold these limits here: ${faults.join("; ")}`, { hint: HINT });
   if (route.joins.length === 0) return DISABLED;

@@ -46,8 +46,13 @@ export interface Route {
  */
 const DEFAULT_V1 = ["devices", "memory", "freezer", "pids", "cpuacct"];
 
+/** What a container joins as well whose limits may be changed, for `update` puts no process anywhere. */
+const UPDATABLE_V1 = ["cpu", "cpuset", "blkio", "hugetlb", "net_cls", "net_prio", "rdma"];
+
 /** What v2 hands down if it can: the same reasons; processor time, freezing and killing need no controller there. */
 const WISHED_V2 = ["memory", "pids"];
+
+const UPDATABLE_V2 = ["cpu", "cpuset", "io", "hugetlb", "rdma"];
 
 /** What each topic is called by those who ask for it: by flags, or by the fields of a `config.json`. */
 const NAMES: Readonly<Record<Topic, string>> = {
@@ -64,8 +69,17 @@ const NAMES: Readonly<Record<Topic, string>> = {
 
 const BACKENDS: Readonly<Record<1 | 2, Backend>> = { 1: v1, 2: v2 };
 
-/** Sends every wish to the hierarchy that serves it, and collects what none serves. */
-export function routeSettings(resources: Resources, rules: readonly ExactRule[], facts: Facts): Route {
+/**
+ * Sends every wish to the hierarchy that serves it, and collects what none serves.
+ *
+ * @param updatable joins the hierarchies as well that a later update could need
+ */
+export function routeSettings(
+  resources: Resources,
+  rules: readonly ExactRule[],
+  facts: Facts,
+  updatable = false,
+): Route {
   const { cgroup } = facts;
   const faults: string[] = [];
   const joins = new Map<string, DraftJoin>();
@@ -79,7 +93,7 @@ export function routeSettings(resources: Resources, rules: readonly ExactRule[],
     else addSettings(joins, fact, backend.controllerOf(topic), settings);
   }
   addUnified(joins, resources, cgroup, faults);
-  for (const name of DEFAULT_V1) {
+  for (const name of [...DEFAULT_V1, ...(updatable ? UPDATABLE_V1 : [])]) {
     const fact = cgroup.controllers[name];
     if (fact?.version === 1) addSettings(joins, fact, name, []);
   }
@@ -87,7 +101,7 @@ export function routeSettings(resources: Resources, rules: readonly ExactRule[],
   const needsUnified = (devices === "program" && !allowEverything(rules)) ||
     cgroup.controllers["freezer"] === undefined;
   if (cgroup.unified !== undefined && needsUnified) draft(joins, { version: 2, mount: cgroup.unified.mount });
-  return { joins: [...joins.values()].map((join) => finish(join, cgroup)), devices, faults };
+  return { joins: [...joins.values()].map((join) => finish(join, cgroup, updatable)), devices, faults };
 }
 
 interface DraftJoin {
@@ -118,8 +132,13 @@ function addSettings(
   join.settings.push(...settings);
 }
 
-function finish({ version, mount, controllers, used, settings }: DraftJoin, cgroup: CgroupFacts): Join {
-  const wished = version === 2 ? WISHED_V2.filter((name) => cgroup.controllers[name]?.version === 2) : [];
+function finish(
+  { version, mount, controllers, used, settings }: DraftJoin,
+  cgroup: CgroupFacts,
+  updatable: boolean,
+): Join {
+  const good = updatable ? [...WISHED_V2, ...UPDATABLE_V2] : WISHED_V2;
+  const wished = version === 2 ? good.filter((name) => cgroup.controllers[name]?.version === 2) : [];
   const required = version === 2 ? [...new Set(used)] : [];
   return { version, mount, controllers, settings, required, wished, key: used[0] ?? "unified" };
 }

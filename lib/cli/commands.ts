@@ -6,6 +6,7 @@
  * @module
  */
 import { CREATE_FLAGS, RUN_OF_BUNDLE_FLAGS } from "./bundle_flags.ts";
+import { UPDATE_FLAGS } from "./update_flags.ts";
 import { RUN_FLAGS } from "./run_flags.ts";
 import type { Command, Option, Positional } from "./types.ts";
 
@@ -270,6 +271,19 @@ export const COMMANDS: readonly Command[] = [
     ],
     examples: [["paddock exec -t web sh", "a shell beside its command"]],
     load: () => import("./verbs/exec.ts"),
+  },
+  {
+    name: "update",
+    summary: "change the limits of a created container",
+    description: "Where one of them cannot be changed, all stay as they were. With --resources the others are not " +
+      "looked at; device rules are never changed.",
+    positionals: [{ name: "ID" }],
+    options: UPDATE_FLAGS,
+    examples: [
+      ["paddock update --memory 200m --pids-limit 50 web", "more of this, less of that"],
+      ['echo \'{"cpu": {"quota": 50000}}\' | paddock update --resources - web', "as in config.json"],
+    ],
+    load: () => import("./verbs/update.ts"),
   },
   {
     name: "list",

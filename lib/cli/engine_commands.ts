@@ -31,6 +31,7 @@ const NAMES = [
   "spec",
   "start",
   "state",
+  "update",
 ];
 
 /** In the order in which help shows them. */

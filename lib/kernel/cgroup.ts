@@ -5,7 +5,7 @@
  */
 import { describeErrno } from "../base/errno.ts";
 import { PaddockError } from "../base/errors.ts";
-import { AT, E } from "./fs.ts";
+import { AT, E, O } from "./fs.ts";
 import { syscall } from "./syscall.ts";
 
 /** A container's directory in one hierarchy, as found below the mount point. */
@@ -111,6 +111,16 @@ export function writeControl(path: string, data: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** As `writeControl`, in one write; 0, or the number of the error. */
+export function tryControl(path: string, data: string): number {
+  const fd = syscall("openat", AT.FDCWD, path, O.WRONLY | O.CLOEXEC, 0);
+  if (fd < 0) return -fd;
+  const bytes = new TextEncoder().encode(data);
+  const written = syscall("write", fd, bytes, bytes.length);
+  syscall("close", fd);
+  return written < 0 ? -written : 0;
 }
 
 function exists(path: string): boolean {

@@ -86,7 +86,10 @@ import {
  */
 export function planContainer(config: Config, facts: Facts, setting: Setting): Plan {
   const place = placeCgroup({ id: setting.id, cgroupsPath: config.linux.cgroupsPath, parent: setting.cgroupParent });
-  const limits = planCgroup({ ...place, resources: config.linux.resources ?? {} }, facts);
+  const limits = planCgroup(
+    { ...place, resources: config.linux.resources ?? {}, updatable: setting.creation !== undefined },
+    facts,
+  );
   const cgroup = withIntelRdt(limits, config, facts, setting.id);
   const { cached } = setting;
   const sections: Section[] = [

@@ -57,6 +57,18 @@ export function inheritLock(directory: string, fd: number): Lock {
   });
 }
 
+/**
+ * Waits for the lock on a directory itself: for changes to a container whose own lock its launcher may have. It does not
+ * outlive this process, nor is it handed on.
+ *
+ * @throws PaddockError where the directory cannot be opened.
+ */
+export function lockDirectory(directory: string): Disposable {
+  const fd = must(directory, "openat", AT.FDCWD, directory, O.DIRECTORY | O.CLOEXEC | O.NOFOLLOW, 0);
+  must(directory, "flock", fd, LOCK.EX);
+  return { [Symbol.dispose]: () => void syscall("close", fd) };
+}
+
 /** True where a process holds the lock; false where none does or there is no lock file. */
 export function isLocked(directory: string): boolean {
   const fd = syscall("openat", AT.FDCWD, `${directory}/${LOCK_FILE}`, O.CLOEXEC | O.NOFOLLOW);
