@@ -64,6 +64,7 @@ import {
 } from "./process.ts";
 import { planRelay, planStreams, planTerminalSize, TERMINAL_REGIONS } from "./terminal.ts";
 import { planSeccomp } from "./seccomp/acts.ts";
+import { hasListener, LISTENER_REGIONS, planListener, planReachAgent } from "./seccomp/listener.ts";
 import { planDirectories, planPivot, planPropagation, planRemoval, planRootfs } from "./rootfs.ts";
 import { withRunId } from "./run_id.ts";
 import { isWatched } from "./creation.ts";
@@ -92,6 +93,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
   );
   const cgroup = withIntelRdt(limits, config, facts, setting.id);
   const { cached } = setting;
+  refuseListener(config, setting);
   const sections: Section[] = [
     ...(cached === undefined ? [] : [planFreshness(cached)]),
     prepare(config, facts, setting, cgroup),
@@ -119,6 +121,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
       ...NETLINK_REGIONS,
       ...netDeviceRegions(config),
       ...cgroup.regions,
+      ...(hasListener(config) ? LISTENER_REGIONS : {}),
       ...(setting.preserved === undefined ? {} : PRESERVED_REGIONS),
       ...(cached === undefined ? {} : freshnessRegions(cached)),
     },
@@ -127,6 +130,13 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
     cgroupPaths: cgroup.paths,
   };
   return setting.prepared ? plan : withRunId(plan, setting.id);
+}
+
+function refuseListener(config: Config, { listener }: Setting): void {
+  if (listener !== undefined || !hasListener(config)) return;
+  throw new PaddockError("the seccomp profile asks for SCMP_ACT_NOTIFY, and an agent answers for bundles only", {
+    hint: "use SCMP_ACT_ERRNO or SCMP_ACT_LOG instead, or paddock run --bundle",
+  });
 }
 
 /** `struct winsize`: the size that the terminal begins with. */
@@ -152,6 +162,7 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
       ...cgroup.create,
       ...planBeforeClone(config, facts),
       ...(setting.creation === undefined ? [] : planReach(setting.creation)),
+      ...(setting.listener === undefined ? [] : planReachAgent(config, facts)),
       ...(config.process.terminal && isWatched(setting) ? [planTerminalSize()] : []),
       ...(inUserNamespace ? [planOwnMounts()] : []),
       ...planShiftedSources(config, facts, mountKey),
@@ -194,6 +205,10 @@ function joiner(config: Config): Section[] {
 function container(config: Config, facts: Facts, setting: Setting, cgroup: CgroupActs): Section {
   const hasNamespace = config.linux.namespaces.some(({ type }) => type === "cgroup");
   const mounting = { config, facts, setting, cgroupView: viewMounts(facts, cgroup, hasNamespace) };
+  const filter = planSeccomp(config, facts, setting.filter);
+  const preserved = planPreserved(setting.preserved);
+  // A launcher is there while the container is created: it hands the listener over then.
+  const early = hasListener(config) && setting.creation !== undefined ? [...preserved, ...filter] : [];
   const acts: Act[] = [
     // The limits hold from here on: whatever is done for the container is done on its account.
     ...cgroup.join,
@@ -227,12 +242,11 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     planDirectoryCheck(config),
     ...(config.process.terminal && setting.creation?.consoleSocket !== undefined ? [planHandOver()] : []),
     ...(config.process.terminal ? [planStreams(config)] : []),
-    ...(setting.creation === undefined ? [] : planWaitForStart(config)),
-    planCloseLock(),
-    ...planPreserved(setting.preserved),
+    ...(setting.creation === undefined ? [] : planWaitForStart(config, early)),
+    ...(early.length === 0 ? [planCloseLock(), ...preserved] : []),
     ...(setting.init ? [planInitFile(config, facts.arch)] : []),
     // Nothing but the exec comes after it, whatever it forbids.
-    ...planSeccomp(config, facts, setting.filter),
+    ...(early.length === 0 ? filter : []),
     setting.init ? planInit(config) : planExec(config),
     planContainerFault(),
   ];
@@ -251,7 +265,11 @@ function mapping(config: Config, facts: Facts, setting: Setting): Section {
 
 function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupActs): Section {
   const { creation } = setting;
-  const created = creation === undefined ? [] : [planAwaitReady("created"), ...planCreated(setting, creation)];
+  const created = creation === undefined ? [] : [
+    planAwaitReady("created"),
+    ...(setting.listener === undefined ? [] : planListener(config, setting.listener, "listener", "unready")),
+    ...planCreated(setting, creation),
+  ];
   if (!isWatched(setting)) {
     return { side: "launcher", title: "once the container is created", fault: "launcher.fault", acts: created };
   }

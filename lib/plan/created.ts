@@ -84,21 +84,37 @@ export function planHandOver(): Act {
   };
 }
 
-/** In the child, last of all: says that everything is set up, and waits to be started. */
-export function planWaitForStart(config: Config): Act[] {
-  return [lookForCommand(config), {
-    what: "wait to be started",
-    why: "the container is created; `paddock start` writes a byte",
-    shell: [],
-    steps: [
-      // Nobody holds it from here on: what comes next needs it.
-      step("close", [LOCK_FD], { onNegative: "next" }),
-      step("@store", [{ region: "vm" }, READY]),
-      step("futex", [{ region: "vm" }, FUTEX_WAKE, 1, 0, 0, 0], { onNegative: "next" }),
-      step("read", [FIFO_FD, { region: "stat" }, 1], { label: "start", onNegative: "start", onZero: "start" }),
-      step("close", [FIFO_FD]),
-    ],
-  }];
+/**
+ * In the child, last of all: says that everything is set up, and waits to be started.
+ *
+ * @param filter that is put on before the wait, and not after it: the launcher hands its listener over.
+ */
+export function planWaitForStart(config: Config, filter: readonly Act[] = []): Act[] {
+  return [
+    lookForCommand(config),
+    {
+      what: "say that the container is set up",
+      why: "the launcher tells who called",
+      shell: [],
+      steps: [
+        // Nobody holds it from here on: what comes next needs it.
+        step("close", [LOCK_FD], { onNegative: "next" }),
+        step("@store", [{ region: "vm" }, READY]),
+        step("futex", [{ region: "vm" }, FUTEX_WAKE, 1, 0, 0, 0], { onNegative: "next" }),
+      ],
+    },
+    ...filter,
+    {
+      what: "wait to be started",
+      why: "the container is created; `paddock start` writes a byte",
+      shell: [],
+      steps: [
+        step("read", [FIFO_FD, { region: "stat" }, 1], { label: "start", onNegative: "start", onZero: "start" }),
+        // The exec closes it where an agent might be asked about the call.
+        ...(filter.length === 0 ? [step("close", [FIFO_FD])] : []),
+      ],
+    },
+  ];
 }
 
 /** That it is not there is said now, and not only when it is started. */
@@ -185,6 +201,19 @@ function endDetached(): Act {
     steps: [
       step("@add", [{ load: BUILT_IN.fault }, 0], { onNegative: "unready", onPositive: "unready" }),
       step("exit_group", [0]),
+    ],
+  };
+}
+
+/** In a launcher that has not slept until the child's exec: waits for it, or for the child's end. */
+export function planAwaitExec(label: string): Act {
+  return {
+    what: "wait until the command has begun",
+    why: "the kernel clears a word in memory when the child leaves it",
+    shell: [],
+    steps: [
+      step("@and", [{ load: "vm" }, 0xffffffff], { label, onZero: "end" }),
+      step("futex", [{ region: "vm" }, FUTEX_WAIT, previous(), 0, 0, 0], { onNegative: label, onZero: label }),
     ],
   };
 }

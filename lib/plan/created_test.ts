@@ -37,10 +37,10 @@ Deno.test("the launcher of a container that is created ends when the child is re
 
 Deno.test("a command that is not there, or is a directory, is said before the wait", () => {
   const config = exampleConfig();
-  const [look, wait] = planWaitForStart({ ...config, process: { ...config.process, args: ["/bin/x"] } });
+  const [look, , wait] = planWaitForStart({ ...config, process: { ...config.process, args: ["/bin/x"] } });
   assertEquals(writeSteps([look!]).slice(0, 2), ['faccessat(-100, "/bin/x", 1)', 'faccessat(-100, "/bin/x/.", 0)']);
   assertEquals(look!.steps.at(-1)?.onNegative, "container.fault");
-  assertEquals(wait!.steps[3]?.onNegative, "start", "an interrupted read is made again");
+  assertEquals(wait!.steps[0]?.onNegative, "start", "an interrupted read is made again");
 });
 
 Deno.test("the process id is written without leading zeros, beside and renamed", () => {

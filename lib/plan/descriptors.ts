@@ -21,8 +21,8 @@ export const FIRST_FD = 3;
 /** Where the first of them is on the way: above all numbers that steps use. */
 export const PRESERVED_FD = 256;
 
-/** So many at most, that none is moved back over one that is still on its way. */
-export const MOST_PRESERVED = 250;
+/** So many at most, that none is moved back to a number that steps use. */
+export const MOST_PRESERVED = 96;
 
 /** Memory of these steps. */
 export const PRESERVED_REGIONS: Readonly<Record<string, Region>> = { preserved: { size: 8 } };

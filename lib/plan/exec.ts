@@ -21,7 +21,14 @@ import type { Facts } from "../host/facts.ts";
 import { type Act, AT_FDCWD, flags, type Plan, type Section, step, text, writeFile } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
 import { labelFirst } from "./acts.ts";
-import { CREATION_REGIONS, planConnectConsole, planDetached, planHandOver, planPidFiles } from "./created.ts";
+import {
+  CREATION_REGIONS,
+  planAwaitExec,
+  planConnectConsole,
+  planDetached,
+  planHandOver,
+  planPidFiles,
+} from "./created.ts";
 import { planPreserved, PRESERVED_REGIONS } from "./descriptors.ts";
 import { planContainerFault, planExit, planExitCode, planFinish, planLauncherFault } from "./ending.ts";
 import { planIdentity, planLimits, planOomScore } from "./identity.ts";
@@ -33,6 +40,7 @@ import { planAffinity, planPolicies } from "./policies.ts";
 import { planDirectory, planDirectoryCheck, planExec, planSession, resetSignals } from "./process.ts";
 import { PATH_REGIONS } from "./paths.ts";
 import { planSeccomp } from "./seccomp/acts.ts";
+import { hasListener, LISTENER_REGIONS, planAwaitTaken, planListener, planReachAgent } from "./seccomp/listener.ts";
 import type { Setting } from "./setting.ts";
 import { planPidfdSocket, planSendPidfd } from "./sockets.ts";
 import { ROOT } from "./targets.ts";
@@ -59,6 +67,9 @@ export interface ExecSetting extends Setting {
  */
 export function planExecInto(config: Config, facts: Facts, setting: ExecSetting): Plan {
   const finish = setting.finish ?? { argv: [], env: [] };
+  const listener = setting.listener === undefined || !hasListener(config)
+    ? []
+    : [...planListener(config, setting.listener, "listener", "begun"), planAwaitExec("begun")];
   const end = setting.detached ? [...planDetached(setting), ...planExit(setting).slice(-1)] : [
     ...planStarted(setting),
     ...planSendPidfd(setting.pidfdSocket, { load: CHILD }, "setns"),
@@ -82,6 +93,7 @@ export function planExecInto(config: Config, facts: Facts, setting: ExecSetting)
       ...REGIONS,
       ...PATH_REGIONS,
       ...CREATION_REGIONS,
+      ...(hasListener(config) ? LISTENER_REGIONS : {}),
       ...(setting.preserved === undefined ? {} : PRESERVED_REGIONS),
       ...(config.process.terminal ? TERMINAL_REGIONS : {}),
     },
@@ -93,7 +105,7 @@ export function planExecInto(config: Config, facts: Facts, setting: ExecSetting)
         fault: "container.fault",
         acts: labelFirst(inside(config, facts, setting), "container"),
       },
-      section("while it runs", end),
+      section("while it runs", [...listener, ...end]),
       section("when there is something to tell", [planLauncherFault(), ...tell], "exit"),
     ],
     cgroupPaths: setting.joins,
@@ -109,12 +121,14 @@ function before(config: Config, facts: Facts, setting: ExecSetting): Act[] {
     ...(consoleSocket === undefined ? [] : [planConnectConsole(consoleSocket)]),
     ...planPidfdSocket(pidfdSocket),
     ...(terminal && consoleSocket === undefined ? [planTerminalSize()] : []),
+    ...planReachAgent(config, facts),
     planClone({
       arch: facts.arch,
       flags: terminal ? ["CLONE_FILES"] : [],
       unshare: "",
-      concurrent: false,
-      next: "started",
+      // Its exec may be what the agent is asked about: the launcher does not sleep until then.
+      concurrent: hasListener(config),
+      next: hasListener(config) ? "listener" : "started",
     }),
   ];
 }
@@ -143,6 +157,7 @@ function inside(config: Config, facts: Facts, setting: ExecSetting): Act[] {
     ...(terminal ? [planStreams(config)] : []),
     ...planPreserved(setting.preserved),
     ...planSeccomp(config, facts, setting.filter),
+    ...planAwaitTaken(config),
     planExec(config),
     planContainerFault(),
   ];

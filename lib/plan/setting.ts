@@ -5,6 +5,7 @@
  * @module
  */
 import type { Creation } from "./creation.ts";
+import type { ListenerState } from "./seccomp/listener_state.ts";
 import type { CachedRun } from "./seen.ts";
 
 /** Where a container lives, and what surrounds it. */
@@ -42,6 +43,8 @@ export interface Setting {
   readonly creation?: Creation;
   /** The filter of system calls that the Config asks for, compiled (`seccomp/compile.ts`); absent where it asks for none. */
   readonly filter?: Uint8Array;
+  /** What the agent of a filter with `SCMP_ACT_NOTIFY` is told of the container. */
+  readonly listener?: ListenerState;
   /** How many descriptors of the caller's the command gets (`descriptors.ts`). */
   readonly preserved?: number;
   /** The name of the session keyring; `false`: it is the caller's; absent: one without a name. */

@@ -202,6 +202,7 @@ function settingOf(options: CreateOptions, config: Config, owned: OwnedContainer
     finish: { argv: [...selfCommand(), ...options.passedOn, "finish", ...roots, ...how, owned.id], env: [] },
     keep,
     trace: false,
+    listener: { id: owned.id, status: "creating", bundle: options.bundle, annotations: config.annotations },
     keyring: options.noNewKeyring ? false : sessionKeyring(owned.id),
     creation: {
       fifo,

@@ -26,10 +26,10 @@ export function writeExampleConfig(bundle: string): void {
   }
 }
 
-/** What the compiler of filters knows; `SCMP_ACT_NOTIFY` is refused, for nobody hands its descriptor on. */
+/** What the compiler of filters knows. */
 const SECCOMP = {
   enabled: true,
-  actions: SECCOMP_ACTIONS.filter((action) => action !== "SCMP_ACT_NOTIFY"),
+  actions: SECCOMP_ACTIONS,
   operators: SECCOMP_OPERATORS,
   archs: SECCOMP_ARCHITECTURES,
   knownFlags: SECCOMP_FLAGS,

@@ -176,6 +176,13 @@ function start(
     trace: false,
     ...(filter === undefined ? {} : { filter }),
     ...(preserved === 0 ? {} : { preserved }),
+    listener: {
+      id,
+      status: "running",
+      ...(seen.pid === undefined ? {} : { pid: seen.pid }),
+      bundle: seen.record.bundle ?? "",
+      annotations: config.annotations,
+    },
     keyring: seen.record.callersKeyring ? false : sessionKeyring(id),
     joins: seen.record.cgroupPaths,
     detached: detach,

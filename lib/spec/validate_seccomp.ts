@@ -21,7 +21,7 @@ function checkDefault({ linux: { seccomp } }: Config): Finding[] {
     ...checkErrno("linux.seccomp.defaultErrnoRet", defaultAction, defaultErrnoRet),
     // Whoever starts the container would wait for an answer to its own calls.
     ...(defaultAction === "SCMP_ACT_NOTIFY"
-      ? [finding("linux.seccomp.defaultAction", "SCMP_ACT_NOTIFY can be asked for by rules only")]
+      ? [finding("linux.seccomp.defaultAction", "SCMP_ACT_NOTIFY cannot be used as default action")]
       : []),
   ];
 }
@@ -62,6 +62,12 @@ function checkListener({ linux: { seccomp } }: Config): Finding[] {
     ...(asked >= 0 && listenerPath === undefined
       ? [finding(`linux.seccomp.syscalls[${asked}].action`, "SCMP_ACT_NOTIFY needs linux.seccomp.listenerPath")]
       : []),
+    ...syscalls.flatMap(({ names, action }, index) =>
+      // What runc's own processes need, and agents of it know that they are not asked about.
+      action === "SCMP_ACT_NOTIFY" && names.includes("write")
+        ? [finding(`linux.seccomp.syscalls[${index}].names`, "SCMP_ACT_NOTIFY cannot be used for the write syscall")]
+        : []
+    ),
     ...(listenerPath !== undefined && !listenerPath.startsWith("/")
       ? [finding("linux.seccomp.listenerPath", `'${listenerPath}' is not absolute`)]
       : []),

@@ -14,6 +14,7 @@ import type { Facts } from "../../host/facts.ts";
 import { type Act, type Constant, step } from "../../program/step.ts";
 import type { Config, Seccomp, SeccompFlag } from "../../spec/config.ts";
 import { ANNOTATIONS } from "../../spec/from_options.ts";
+import { asksAgent, FILTER } from "./listener.ts";
 
 /** True where the container's process gets a filter. */
 export function hasFilter({ annotations, linux: { seccomp } }: Config): boolean {
@@ -29,7 +30,7 @@ export function hasFilter({ annotations, linux: { seccomp } }: Config): boolean 
 export function planSeccomp(config: Config, facts: Facts, program: Uint8Array | undefined): Act[] {
   if (!hasFilter(config)) return [];
   if (program === undefined) throw new RangeError("plan: the filter has to be compiled before");
-  refuse(config.linux.seccomp, facts);
+  refuse(facts);
   const SECCOMP_SET_MODE_FILTER = 1;
   const block: Constant = {
     block: {
@@ -43,7 +44,7 @@ export function planSeccomp(config: Config, facts: Facts, program: Uint8Array | 
     why: `${name}: what a program has no use for, and where holes in kernels have been, is refused ` +
       `(${program.length / 8} instructions, a few for each call)`,
     shell: ["setpriv --seccomp-filter filter.bpf"],
-    steps: [step("seccomp", [SECCOMP_SET_MODE_FILTER, flagsOf(config.linux.seccomp), block])],
+    steps: [step("seccomp", [SECCOMP_SET_MODE_FILTER, flagsOf(config.linux.seccomp), block], { label: FILTER })],
   }];
 }
 
@@ -60,13 +61,23 @@ const FLAGS: Readonly<Record<SeccompFlag, number>> = {
   SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 0,
 };
 
+/** The same where the filter has a listener; a failing TSYNC is an error then, and no thread's id in place of it. */
+const LISTENER_FLAGS: Readonly<Record<SeccompFlag, number>> = {
+  ...FLAGS,
+  SECCOMP_FILTER_FLAG_TSYNC: 0x1 | 0x10,
+  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 0x20,
+};
+const NEW_LISTENER = 0x8;
+
 /** The word of flags for seccomp(2). Unless told otherwise no program is slowed down for speculation, as with runc. */
 export function flagsOf(profile: Seccomp | undefined): number {
   const flags = profile?.flags ?? ["SECCOMP_FILTER_FLAG_SPEC_ALLOW"];
-  return flags.reduce((word, flag) => word | FLAGS[flag], 0);
+  return asksAgent(profile)
+    ? flags.reduce((word, flag) => word | LISTENER_FLAGS[flag], NEW_LISTENER)
+    : flags.reduce((word, flag) => word | FLAGS[flag], 0);
 }
 
-function refuse(profile: Seccomp | undefined, { has }: Facts): void {
+function refuse({ has }: Facts): void {
   if (!has.seccomp_filter) {
     throw new PaddockError(
       "this kernel has no filters of system calls, or paddock may not use them, and the container is to have one",
@@ -74,10 +85,5 @@ function refuse(profile: Seccomp | undefined, { has }: Facts): void {
         hint: "--security-opt seccomp=unconfined goes without; or use a kernel with CONFIG_SECCOMP_FILTER",
       },
     );
-  }
-  if (profile?.syscalls?.some(({ action }) => action === "SCMP_ACT_NOTIFY") === true) {
-    throw new PaddockError("the seccomp profile asks for SCMP_ACT_NOTIFY, and nobody hands its descriptor on yet", {
-      hint: "use SCMP_ACT_ERRNO or SCMP_ACT_LOG instead",
-    });
   }
 }

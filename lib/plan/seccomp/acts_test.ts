@@ -29,15 +29,10 @@ Deno.test("flagsOf knows the kernel's numbers; without flags programs are not sl
   assertEquals(flagsOf({ ...PROFILE, flags: ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_TSYNC"] }), 3);
 });
 
-Deno.test("planSeccomp refuses where the kernel has no filters, and what nobody would answer", () => {
-  const refuses = (seccomp: Seccomp, has: boolean, words: string) =>
-    assertThrows(
-      () => planSeccomp(exampleConfig({ linux: { seccomp } }), exampleFacts({ has: { seccomp_filter: has } }), PROGRAM),
-      PaddockError,
-      words,
-    );
-  refuses(PROFILE, false, "no filters of system calls");
-  refuses({ ...PROFILE, syscalls: [{ names: ["mount"], action: "SCMP_ACT_NOTIFY" }] }, true, "SCMP_ACT_NOTIFY");
+Deno.test("planSeccomp refuses where the kernel has no filters", () => {
+  const facts = exampleFacts({ has: { seccomp_filter: false } });
+  const config = exampleConfig({ linux: { seccomp: PROFILE } });
+  assertThrows(() => planSeccomp(config, facts, PROGRAM), PaddockError, "no filters of system calls");
 });
 
 Deno.test("planContainer puts the filter on last: nothing but the exec comes after it", () => {
