@@ -55,7 +55,7 @@ test("load keeps the names of an archive, by docker's rules, and run knows them"
     assertEquals(await ok(box, "run", word), "one", word);
   }
   assertMatch(await ok(box, "explain", "web:1"), /layers\/sha256\/[0-9a-f]{64}\/rootfs/);
-  const { code, stderr } = await box.paddock.run(["run", "web"]);
+  const { code, stderr } = await box.paddock.run(["run", "--pull", "never", "web"]);
   assertEquals(code, 125);
   assertMatch(stderr, /"web": no such file or directory, and no image of that name was loaded\n.*paddock images/);
 });

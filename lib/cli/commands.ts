@@ -7,6 +7,7 @@
  */
 import { CREATE_FLAGS, RUN_OF_BUNDLE_FLAGS } from "./bundle_flags.ts";
 import { UPDATE_FLAGS } from "./update_flags.ts";
+import { REGISTRY_FLAGS } from "./registry_flags.ts";
 import { RUN_FLAGS } from "./run_flags.ts";
 import type { Command, Option, Positional } from "./types.ts";
 
@@ -21,7 +22,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "run a command in a new container",
     description: "IMAGE is an archive as `docker save` or `docker export` writes it, or one of an OCI image layout " +
       "(told by its content; - is standard input), a directory with a root filesystem or an image layout, the name of " +
-      "an image that was loaded, or `host`: a throw-away copy of this host's own root. Where a file holds several " +
+      "an image that was loaded or that a registry has, or `host`: a throw-away copy of this host's own root. Where a file holds several " +
       "images, docker-archive:FILE:NAME, oci-archive:FILE:TAG or oci:DIRECTORY:TAG says which. An archive is unpacked " +
       "once into the store and stays as it is; a directory of files is used as it is. Without COMMAND the image's own " +
       "runs, or sh.\n\n" +
@@ -87,11 +88,35 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "import",
     summary: "unpack an image into the store, and print its digest",
-    description: "`run` does it by itself on first use; this does it beforehand. - is standard input.",
+    description: "`run` does it by itself on first use; this does it beforehand. - is standard input. The name of an " +
+      "image that is no file is pulled from its registry.",
     positionals: [{ name: "IMAGE", path: true }],
-    options: [],
+    options: [
+      { name: "platform", value: "OS/ARCH[/VARIANT]", help: "an image for another platform (this machine's)" },
+      ...REGISTRY_FLAGS,
+    ],
     examples: [["docker export web | sudo paddock import -", "from docker, without a file between"]],
     load: () => import("./verbs/import.ts"),
+  },
+  {
+    name: "pull",
+    summary: "get an image from a registry",
+    description: "NAME is as docker has it: alpine is docker.io/library/alpine:latest; a tag, a digest or both may " +
+      "follow. The image is unpacked into the store and kept under its name; layers that are there are not asked for. " +
+      "What is read on the way: registries.conf (mirrors, insecure and blocked registries), certs.d, and credentials " +
+      "of `paddock login`, docker and podman. A download that was cut off goes on where it ended.",
+    positionals: [{ name: "NAME" }],
+    options: [
+      { name: "quiet", short: "q", help: "nothing but the id" },
+      { name: "platform", value: "OS/ARCH[/VARIANT]", help: "an image for another platform (this machine's)" },
+      { name: "creds", value: "USER[:PASSWORD]", help: "who asks, this once" },
+      ...REGISTRY_FLAGS,
+    ],
+    examples: [
+      ["paddock pull alpine", "from docker.io"],
+      ["paddock pull --insecure registry.lan:5000/team/web:1", "from a registry without TLS"],
+    ],
+    load: () => import("./verbs/pull.ts"),
   },
   {
     name: "load",

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { RUN_REGISTRY_FLAGS } from "./registry_flags.ts";
 import type { Option } from "./types.ts";
 
 const container = inGroup("Container", [
@@ -20,6 +21,17 @@ const container = inGroup("Container", [
     help: "image config or `docker inspect` output that the rootfs has lost",
   },
   { name: "trace", help: "print each step with its result" },
+]);
+
+const image = inGroup("Image", [
+  {
+    name: "pull",
+    value: "WHEN",
+    choices: ["missing", "always", "never"],
+    help: "when its registry is asked: missing (the default), always or never",
+  },
+  { name: "platform", value: "OS/ARCH[/VARIANT]", help: "an image for another platform (this machine's)" },
+  ...RUN_REGISTRY_FLAGS,
 ]);
 
 const process = inGroup("Process", [
@@ -121,13 +133,13 @@ const elsewhere: readonly Option[] = [
   { name: "publish", short: "p", value: "PORT", help: "", refused: "with --network host its ports are the host's own" },
   { name: "publish-all", short: "P", help: "", refused: "with --network host its ports are the host's own" },
   { name: "restart", value: "POLICY", help: "", refused: "let the shell or a systemd unit start it again" },
-  { name: "pull", value: "WHEN", help: "", refused: "the image is a file or directory of this host" },
   { name: "volumes-from", value: "NAME", help: "", refused: "give the directories with -v" },
 ];
 
 /** Every flag of `run`, in the order in which help shows them. */
 export const RUN_FLAGS: readonly Option[] = [
   ...container,
+  ...image,
   ...process,
   ...files,
   ...limits,

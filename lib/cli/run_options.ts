@@ -12,6 +12,7 @@ import { readContainerPath, readFlag, readFlags, readInteger, readPair, resolveH
 import { readBlkio, readCpu, readMemory, readPidsLimit } from "./values/limits.ts";
 import { readMount, readTmpfs, readVolume } from "./values/mounts.ts";
 import * as value from "./values/process.ts";
+import { readRegistryOptions } from "./values/registry.ts";
 import { allValues, isOn, lastValue } from "./words.ts";
 
 /** Where state and storage are unless the user says otherwise. */
@@ -35,6 +36,8 @@ export function readRunOptions(words: Words, host: Host): RunOptions {
     ...readRoots(words, host),
     image,
     command,
+    ...optional("pull", lastValue(words, "pull") as RunOptions["pull"]),
+    ...optional("registry", readRegistryOptions(words, host)),
     ...readContainer(words, host),
     ...readProcess(words, host),
     ...readFiles(words, host),

@@ -15,3 +15,8 @@ export function speakOn(host: Host): Voice {
     progress: (label) => createProgress(escapeControl(label)),
   };
 }
+
+/** Says nothing. */
+export function stayQuiet(): Voice {
+  return { note: () => {}, progress: () => ({ update: () => {}, done: () => {} }) };
+}

@@ -13,17 +13,21 @@ import type { ContentDigest } from "./content_digest.ts";
 import { type ArchiveSource, openBlob } from "./source.ts";
 import { TarIndex } from "./tar_index.ts";
 
-/** What is kept of an image, by path. Paths come from documents that are not trusted: none leads out. */
-export interface ImageFiles extends Disposable {
-  /** As the user named it. */
+/** The layers of an image, wherever they lie. */
+export interface LayerFiles {
+  /** As the user named the image. */
   readonly name: string;
+  /** A layer. @param what it is called in errors. @throws PaddockError where there is none. */
+  openLayer(path: string, what: string, digest?: ContentDigest): Promise<ArchiveSource>;
+}
+
+/** What is kept of an image, by path. Paths come from documents that are not trusted: none leads out. */
+export interface ImageFiles extends LayerFiles, Disposable {
   has(path: string): boolean;
   /** Bytes of a file; undefined where there is none. */
   sizeOf(path: string): number | undefined;
   /** A small file, whole. @throws PaddockError where there is none, or it is larger than `limit` bytes. */
   readBytes(path: string, limit: number): Uint8Array<ArrayBuffer>;
-  /** A layer. @param what it is called in errors. @throws PaddockError where there is none. */
-  openLayer(path: string, what: string, digest?: ContentDigest): Promise<ArchiveSource>;
 }
 
 /** Where a file's bytes lie. The descriptor is closed with `close`. */

@@ -8,7 +8,13 @@ import { beginsAsImage } from "./begins_as_image.ts";
 import { checkLimit, DEFAULT_LIMITS } from "./extract_limits.ts";
 import type { ExtractOptions } from "./extract.ts";
 import { chooseImage, type ImageContents, listImages } from "./image_contents.ts";
-import { type ArchivedFiles, type ImageFiles, openImageArchive, openImageDirectory } from "./image_files.ts";
+import {
+  type ArchivedFiles,
+  type ImageFiles,
+  type LayerFiles,
+  openImageArchive,
+  openImageDirectory,
+} from "./image_files.ts";
 import { isLayout } from "./is_layout.ts";
 import { ImageArchiveDetector } from "./magic.ts";
 import { describePlatform, thisPlatform } from "./platform.ts";
@@ -115,10 +121,14 @@ export async function peekAtArchive(path: string, wanted: string | undefined): P
   return isImage(files) ? await readConfig(files, wanted) : undefined;
 }
 
-/** Imports an image that was chosen. What is allowed counts for all of its layers together. */
-async function importContents(
+/**
+ * Imports an image that was chosen. What is allowed counts for all of its layers together.
+ *
+ * @throws PaddockError for a damaged or hostile image, and for one of another system.
+ */
+export async function importContents(
   store: ImageStore,
-  files: ImageFiles,
+  files: LayerFiles,
   contents: ImageContents,
   options: ExtractOptions,
 ): Promise<StoredImage> {

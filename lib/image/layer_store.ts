@@ -44,11 +44,11 @@ import { makeInitLayer } from "./init_layer.ts";
 import { LayerCatalog, readBootId, type StoredLayer } from "./layer_catalog.ts";
 import { parseChainId, removeShortNames } from "./layer_names.ts";
 import type { LayerRecord } from "./layer_record.ts";
-import { openLocked } from "./lock_file.ts";
+import { lockWhenFree } from "./lock_file.ts";
 import { isOpaque, LowerTree } from "./lower_tree.ts";
 import type { ArchiveSource } from "./source.ts";
-import { guardStore } from "./store_errors.ts";
 import { DISPLACED_DIRECTORY, TAR_SPLIT_FILE } from "./tar_split.ts";
+import { explainStore, guardStore } from "./store_errors.ts";
 import { makeDirectory, makeTemporaryName, TemporaryDirectories } from "./temporary_directories.ts";
 
 /** A layer that is to be unpacked over others. */
@@ -158,11 +158,20 @@ export class LayerStore implements Disposable {
     const there = this.find(chainId);
     if (there !== undefined) return there;
     const path = `sources/chain-${parseChainId(chainId)}`;
-    using _lock = guardStore(this.dataRoot, () => openLocked(this.directory, path));
+    using _lock = await this.#lock(path);
     try {
       return this.find(chainId) ?? await this.#add(layer, below, options);
     } finally {
       calls.unlinkat(this.directory, toCText(path), 0);
+    }
+  }
+
+  /** Whoever holds it may wait for what another download of ours brings: no sleep in the kernel. */
+  async #lock(path: string): Promise<Fd> {
+    try {
+      return await lockWhenFree(this.directory, path);
+    } catch (error) {
+      throw explainStore(this.dataRoot, error);
     }
   }
 

@@ -195,6 +195,12 @@ Deno.test("TarReader ignores what follows the end mark, and needs none between t
   assertEquals(readTar(archive.slice(0, 2 * BLOCK)).length, 1);
 });
 
+Deno.test("TarReader does without the padding behind the last file, but not without a part of it", () => {
+  const archive = writeTar({ path: "a", content: "1" });
+  assertEquals(readTar(archive.slice(0, BLOCK + 1)).length, 1);
+  assertThrows(() => readTar(archive.slice(0, BLOCK + 9)), PaddockError, 'it ends inside "a"');
+});
+
 Deno.test("TarReader refuses an archive that stops inside an entry or a header, naming it", () => {
   const archive = writeTar({ path: "victim", content: "x".repeat(1000) });
   assertThrows(() => readTar(archive.slice(0, 700)), PaddockError, 'it ends inside "victim"');

@@ -94,9 +94,15 @@ export async function removeImage(word: string, roots: Roots): Promise<string[]>
   return gone;
 }
 
-/** The layers of an image that was loaded. @throws PaddockError where there is none, or it is not whole. */
-export async function openNamed(word: string, dataRoot: string): Promise<OpenedLayers> {
-  const { id, config } = requireNamed(word, dataRoot);
+/**
+ * The layers of an image that was loaded or pulled; undefined where there is none of that name.
+ *
+ * @throws PaddockError where it is not whole.
+ */
+export async function openNamed(word: string, dataRoot: string): Promise<OpenedLayers | undefined> {
+  const named = findNamedImage(listNamedImages(dataRoot), word, completeName(word));
+  if (named === undefined) return undefined;
+  const { id, config } = named;
   using store = ImageStore.openThere(dataRoot);
   const image = await store?.findImage(id);
   if (store === undefined || image === undefined) {
@@ -118,7 +124,12 @@ export function requireImage(word: string, dataRoot: string): NamedImage & { rea
 function requireNamed(word: string, dataRoot: string): NamedImage {
   const image = findNamedImage(listNamedImages(dataRoot), word, completeName(word));
   if (image !== undefined) return image;
-  throw new PaddockError(`"${word}": no such file or directory, and no image of that name was loaded`, {
+  throw isNowhere(word);
+}
+
+/** For a word that is neither a path nor a name that is known here. */
+export function isNowhere(word: string): PaddockError {
+  return new PaddockError(`"${word}": no such file or directory, and no image of that name was loaded`, {
     hint: "paddock images lists those there are; paddock load -i FILE loads what docker save wrote",
   });
 }

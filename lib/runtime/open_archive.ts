@@ -37,7 +37,7 @@ export async function openLayers(
   if (mode === "import") {
     using store = ImageStore.open(dataRoot);
     const image = await importPlace(store, place, voice);
-    return { ...describe(image), lower: store.shorten(image.lower) };
+    return { ...describeImage(image), lower: store.shorten(image.lower) };
   }
   return await lookForImage(place, dataRoot);
 }
@@ -77,11 +77,15 @@ async function importLayout(
 async function lookForImage(place: ImagePlace, dataRoot: string): Promise<OpenedLayers> {
   const { form, path, part } = place;
   const there = form === "archive" && path !== "-" ? await ImageStore.peek(dataRoot, path, part) : undefined;
-  if (there !== undefined) return describe(there);
-  const config = path === "-" ? undefined : await readConfigOf(place);
+  if (there !== undefined) return describeImage(there);
+  return await shownAs(path === "-" ? undefined : await readConfigOf(place), dataRoot);
+}
+
+/** An image as it is in the store, or would be. @param config absent for what is not known yet */
+export async function shownAs(config: string | undefined, dataRoot: string): Promise<OpenedLayers> {
   using store = config === undefined ? undefined : ImageStore.openThere(dataRoot);
   const image = config === undefined ? undefined : await store?.findByConfig(config);
-  if (image !== undefined) return describe(image);
+  if (image !== undefined) return describeImage(image);
   const lower = [`${dataRoot}/layers/sha256/DIGEST/rootfs`];
   return { lower, layers: [], ...(config === undefined ? {} : { config }) };
 }
@@ -103,7 +107,8 @@ function requireDirectory(path: string): string {
   throw new PaddockError(`"${path}" is not a directory`, { hint: "oci-archive: names an archive of an image layout" });
 }
 
-function describe(image: StoredImage): OpenedLayers {
+/** What a container is made of. */
+export function describeImage(image: StoredImage): OpenedLayers {
   return {
     lower: image.lower,
     layers: image.lower,

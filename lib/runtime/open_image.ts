@@ -45,7 +45,7 @@ export async function openImage(options: RunOptions, facts: Facts, mode: OpenMod
     if (isLayout(image)) return await openPlace({ form: "layout", path: image }, options, facts, mode, voice);
     return openDirectoryImage(options, facts);
   }
-  if (image !== "-" && !isThere(image) && mayBeName(image)) return await openLoaded(options, facts);
+  if (image !== "-" && !isThere(image) && mayBeName(image)) return await openName(options, facts, mode, voice);
   return await openPlace({ form: "archive", path: image }, options, facts, mode, voice);
 }
 
@@ -118,11 +118,11 @@ async function openPlace(
   return overlaidImage(await openLayers(place, options.dataRoot, mode, voice), options);
 }
 
-/** An image that `paddock load` has given a name. */
-async function openLoaded(options: RunOptions, facts: Facts): Promise<OpenedImage> {
+/** An image that was loaded or pulled, or is pulled now. */
+async function openName(options: RunOptions, facts: Facts, mode: OpenMode, voice: Voice): Promise<OpenedImage> {
   requireOverlay(facts);
-  const { openNamed } = await import("./named_images.ts");
-  return overlaidImage(await openNamed(options.image, options.dataRoot), options);
+  const { openByName } = await import("./open_name.ts");
+  return overlaidImage(await openByName(options, mode, voice), options);
 }
 
 function overlaidImage({ lower, layers, config: own }: OpenedLayers, options: RunOptions): OpenedImage {

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Cpu, IdMapping, Rlimit } from "./config.ts";
+import type { PullPolicy, RegistryOptions } from "./registry_options.ts";
 
 /** A container as asked for. Paths of the host are absolute. */
 export interface RunOptions {
@@ -12,8 +13,12 @@ export interface RunOptions {
   readonly root: string;
   /** Where layers and kept containers are stored; `/var/lib/paddock` unless given. */
   readonly dataRoot: string;
-  /** A directory, a tarball, `-` (a tarball on standard input) or `host`, in the user's own words. */
+  /** A directory, a tarball, `-` (a tarball on standard input), a name or `host`, in the user's own words. */
   readonly image: string;
+  /** When a name is asked for at its registry; where it is missing unless given. */
+  readonly pull?: PullPolicy;
+  /** How registries are reached; absent: as the configuration has it. */
+  readonly registry?: RegistryOptions;
   /** The words after the image; empty where the image's own command is meant. */
   readonly command: readonly string[];
   /** An image's configuration that the rootfs has lost: `docker inspect` output or an image config. */
