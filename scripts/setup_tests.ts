@@ -33,6 +33,7 @@ const TOOLS: readonly Tool[] = [
   { command: "scmp_sys_resolver", package: "seccomp", for: ["host"] },
   { command: "sudo", package: "sudo", for: ["host"] },
   { command: "runc", package: "runc", for: ["host"] },
+  { command: "crun", package: "crun", for: ["host"] },
   { command: "bwrap", package: "bubblewrap", for: ["host"] },
   { command: "skopeo", package: "skopeo", for: ["host"] },
   { command: "umoci", package: "umoci", for: ["host"] },

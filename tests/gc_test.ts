@@ -8,12 +8,15 @@ import { probeHost } from "../lib/host/probe.ts";
 import { collectGarbage, type GcReport, quickGc } from "../lib/runtime/gc.ts";
 import { listContainers } from "../lib/runtime/ps.ts";
 import { removeContainer } from "../lib/runtime/rm.ts";
+import type { Voice } from "../lib/runtime/voice.ts";
 import { createContainer, type OwnedContainer, seeContainer } from "../lib/state/container.ts";
 import { makeDataDirectory } from "../lib/state/data_directory.ts";
 import type { ContainerRecord } from "../lib/state/record.ts";
 import type { Roots } from "../lib/state/root.ts";
 
 const FACTS = probeHost();
+
+const SILENT: Voice = { note: () => {}, progress: () => ({ update: () => {}, done: () => {} }) };
 
 /** A hierarchy in which groups can be made. */
 const HIERARCHY = FACTS.cgroup.controllers["pids"]?.mount ?? FACTS.cgroup.unified?.mount;
@@ -187,10 +190,10 @@ Deno.test(
   "removeContainer removes a kept container with all that it wrote",
   withRoots(async (roots, id) => {
     makeContainer(roots, id, { keep: true, name: id }).lock.release();
-    await removeContainer(id, { force: false }, roots);
+    await removeContainer(id, { force: false }, roots, SILENT);
     assertEquals(seeContainer(roots, id), undefined);
     assert(!isThere(`${roots.dataRoot}/containers/${id}`));
-    await assertRejects(() => removeContainer(id, { force: true }, roots), PaddockError, "no container");
+    await assertRejects(() => removeContainer(id, { force: true }, roots, SILENT), PaddockError, "no container");
   }),
 );
 
@@ -204,8 +207,8 @@ Deno.test(
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     container.lock.release();
-    await assertRejects(() => removeContainer(id, { force: false }, roots), PaddockError, "it is running");
-    await removeContainer(id, { force: true }, roots);
+    await assertRejects(() => removeContainer(id, { force: false }, roots, SILENT), PaddockError, "it is running");
+    await removeContainer(id, { force: true }, roots, SILENT);
     assertEquals((await child.status).signal, "SIGKILL");
     assertEquals(seeContainer(roots, id), undefined);
     assert(!isThere(`${HIERARCHY}/paddock/${id}`));

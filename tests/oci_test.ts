@@ -137,7 +137,7 @@ test("what cannot be is said by create, and leaves nothing", async (box) => {
       [{ process: { cwd: "relative" } }, "process.cwd"],
       [{ linux: { resources: { memory: { limit: "much" } } } }, "linux.resources.memory.limit"],
       [{ process: { terminal: true } }, "console socket"],
-      [{ more: { hooks: { poststart: [{ path: "/bin/true" }] } } }, "hooks.poststart"],
+      [{ more: { hooks: { poststart: [{ path: "bin/true" }] } } }, "hooks.poststart[0].path"],
     ];
     for (const [changes, text] of bad) {
       const bundle = makeBundle(box, changes);

@@ -106,8 +106,8 @@ function executeDescriptor(fd: number, { title, environment = [] }: LaunchOption
   return -syscall("execveat", fd, "", bytes(argv), bytes(env), AT_EMPTY_PATH);
 }
 
-/** Every descriptor but the standard three will be closed by the exec. */
-function markDescriptors(): void {
+/** Every descriptor but the standard three will be closed by an exec. */
+export function markDescriptors(): void {
   for (const { name } of Deno.readDirSync("/proc/self/fd")) {
     if (Number(name) > 2) syscall("fcntl", Number(name), F_SETFD, FD_CLOEXEC);
   }

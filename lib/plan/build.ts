@@ -11,7 +11,17 @@ import { viewMounts } from "../cgroup/view.ts";
 import type { Facts } from "../host/facts.ts";
 import type { Act, Plan, Region, Section } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
-import { CREATION_REGIONS, planAwaitReady, planCreated, planHandOver, planReach, planWaitForStart } from "./created.ts";
+import {
+  CREATION_REGIONS,
+  planAwaitReady,
+  planBegan,
+  planCreated,
+  planHandOver,
+  planLeave,
+  planReach,
+  planReport as planStartReport,
+  planWaitForStart,
+} from "./created.ts";
 import { planPreserved, PRESERVED_REGIONS } from "./descriptors.ts";
 import { freshnessRegions, GIVE_UP, planAnew, planFreshness } from "./freshness.ts";
 import type { CachedRun } from "./seen.ts";
@@ -30,6 +40,17 @@ import {
 } from "./ending.ts";
 import { planClone, planLauncher, planStarted, planState, planWatch, REGIONS } from "./monitor.ts";
 import { labelFirst } from "./acts.ts";
+import {
+  AT_HOOKS,
+  awaitsHooks,
+  hookRegions,
+  hooksFault,
+  planCreateHooks,
+  planPoststartHooks,
+  planRememberNamespaces,
+  planRuntimeHooks,
+  planStartHooks,
+} from "./hooks.ts";
 import { planBindSources } from "./binds.ts";
 import { planCgroupSources } from "./cgroup_mounts.ts";
 import { mountKey, planMounts } from "./mounts.ts";
@@ -100,7 +121,8 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
     container(config, facts, setting, cgroup),
     ...joiner(config),
     ...(isNew(config, "user") ? [mapping(config, facts, setting)] : []),
-    watch(config, facts, setting, cgroup),
+    ...runtimeHooks(config, setting),
+    ...watch(config, facts, setting, cgroup),
     cleanUp(config, setting, cgroup),
     ...(setting.finish === undefined
       ? standAlone(config, setting, cgroup)
@@ -120,6 +142,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
       ...shiftedRegions(config),
       ...NETLINK_REGIONS,
       ...netDeviceRegions(config),
+      ...hookRegions(config),
       ...cgroup.regions,
       ...(hasListener(config) ? LISTENER_REGIONS : {}),
       ...(setting.preserved === undefined ? {} : PRESERVED_REGIONS),
@@ -160,6 +183,7 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
       ...planState(setting, cgroup.paths),
       ...planDirectories(config, setting),
       ...cgroup.create,
+      ...planRememberNamespaces(config),
       ...planBeforeClone(config, facts),
       ...(setting.creation === undefined ? [] : planReach(setting.creation)),
       ...(setting.listener === undefined ? [] : planReachAgent(config, facts)),
@@ -186,8 +210,13 @@ function start(config: Config, facts: Facts, { creation }: Setting): Act[] {
     flags: newFlags(config).filter((name) => !(mapped && name === "CLONE_NEWNS")),
     unshare: unshareOptions(config),
     concurrent: mapped || creation !== undefined,
-    next: mapped ? "mapping" : creation === undefined ? "started" : "created",
+    next: mapped ? "mapping" : afterMapping(config, creation),
   })];
+}
+
+/** Where the launcher goes on once nothing keeps the child from its set-up. */
+function afterMapping(config: Config, creation: Setting["creation"]): string {
+  return awaitsHooks(config) ? "hooks" : creation === undefined ? "started" : "created";
 }
 
 function newFlags(config: Config): string[] {
@@ -233,6 +262,7 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     // Before /proc/sys becomes read-only, and with the host's own /proc and /dev/null, which nobody inside can replace.
     ...planSysctls(config, facts),
     ...planProtectedPaths(config, facts),
+    ...planCreateHooks(config, setting),
     ...planPivot(config, facts),
     ...planNames(config),
     ...planDirectory(config),
@@ -242,13 +272,16 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     planDirectoryCheck(config),
     ...(config.process.terminal && setting.creation?.consoleSocket !== undefined ? [planHandOver()] : []),
     ...(config.process.terminal ? [planStreams(config)] : []),
-    ...(setting.creation === undefined ? [] : planWaitForStart(config, early)),
+    ...(setting.creation === undefined
+      ? []
+      : planWaitForStart(config, { filter: early, report: setting.creation.report })),
+    ...planStartHooks(config, setting, early.length === 0 ? filter : []),
     ...(early.length === 0 ? [planCloseLock(), ...preserved] : []),
     ...(setting.init ? [planInitFile(config, facts.arch)] : []),
     // Nothing but the exec comes after it, whatever it forbids.
     ...(early.length === 0 ? filter : []),
     setting.init ? planInit(config) : planExec(config),
-    planContainerFault(),
+    planContainerFault(setting.creation === undefined ? [] : planStartReport(setting.creation)),
   ];
   return { side: "container", title: "the container", fault: "container.fault", acts: labelFirst(acts, "container") };
 }
@@ -257,31 +290,56 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
 function mapping(config: Config, facts: Facts, setting: Setting): Section {
   const acts = [
     ...labelFirst(planMapping(config, facts, setting, planMove(config, CHILD_NETWORK, "mapping.fault")), "mapping"),
-    mark("mapped", setting.creation === undefined ? "started" : "created"),
+    mark("mapped", afterMapping(config, setting.creation)),
     planMappingFault(),
   ];
   return { side: "launcher", title: "while the container waits", fault: "mapping.fault", acts };
 }
 
-function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupActs): Section {
+/** Between the clone and the pivot: hooks that are run outside. */
+function runtimeHooks(config: Config, setting: Setting): Section[] {
+  if (!awaitsHooks(config)) return [];
+  const acts = planRuntimeHooks(config, setting);
+  return [{ side: "launcher", title: "while the container waits for hooks", fault: hooksFault("prestart"), acts }];
+}
+
+function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupActs): Section[] {
   const { creation } = setting;
   const created = creation === undefined ? [] : [
-    planAwaitReady("created"),
+    planAwaitReady("created", awaitsHooks(config) ? AT_HOOKS : 1),
     ...(setting.listener === undefined ? [] : planListener(config, setting.listener, "listener", "unready")),
     ...planCreated(setting, creation),
   ];
   if (!isWatched(setting)) {
-    return { side: "launcher", title: "once the container is created", fault: "launcher.fault", acts: created };
+    const title = "once the container is created";
+    return creation?.then === "detach"
+      ? followed(config, setting, title, [...created, planBegan()], [planLeave()])
+      : [{ side: "launcher", title, fault: "launcher.fault", acts: created }];
   }
   const loop = config.process.terminal
     ? planRelay(facts, setting)
     : planWatch({ freeze: cgroup.freeze ?? [], thaw: cgroup.thaw ?? [] });
-  return {
+  const started = [...created, ...planStarted(setting), ...planShiftedRelease(config, mountKey)];
+  return followed(config, setting, "while the container lives", started, loop);
+}
+
+/** What the launcher does once the command has begun, with the hooks that come first. */
+function followed(
+  config: Config,
+  setting: Setting,
+  title: string,
+  started: readonly Act[],
+  then: readonly Act[],
+): Section[] {
+  const section = (acts: readonly Act[], fault = "launcher.fault"): Section => ({
     side: "launcher",
-    title: "while the container lives",
-    fault: "launcher.fault",
-    acts: [...created, ...planStarted(setting), ...planShiftedRelease(config, mountKey), ...loop],
-  };
+    title,
+    fault,
+    acts,
+  });
+  const hooks = planPoststartHooks(config, setting);
+  if (hooks.length === 0) return [section([...started, ...then])];
+  return [section(started), section(hooks, hooksFault("poststart")), section(then)];
 }
 
 function cleanUp(config: Config, setting: Setting, cgroup: CgroupActs): Section {
@@ -293,7 +351,12 @@ function cleanUp(config: Config, setting: Setting, cgroup: CgroupActs): Section 
     side: "launcher",
     title: "after the container",
     fault: "launcher.fault",
-    acts: [planExitCode(setting), ...cgroup.remove, ...planRemoval(config, setting, "leftovers"), ...planExit(setting)],
+    acts: [
+      planExitCode(setting),
+      ...cgroup.remove,
+      ...planRemoval(config, setting, "leftovers"),
+      ...planExit(setting),
+    ],
   };
 }
 

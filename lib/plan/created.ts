@@ -46,9 +46,11 @@ const READY = 2;
 const CONSOLE_FD = 103;
 /** The fifo's. */
 const FIFO_FD = 104;
+/** That of the file in which the child tells why it could not be started. */
+const REPORT_FD = 105;
 
 /** Before the clone: what the child cannot reach later. */
-export function planReach({ fifo, consoleSocket, pidfdSocket }: Creation): Act[] {
+export function planReach({ fifo, report, consoleSocket, pidfdSocket }: Creation): Act[] {
   const open: Act = {
     what: `open ${fifo}`,
     why: "the container's first process waits at it until it is started",
@@ -62,8 +64,30 @@ export function planReach({ fifo, consoleSocket, pidfdSocket }: Creation): Act[]
   };
   return [
     open,
+    ...(report === undefined ? [] : [openReport(report)]),
     ...(consoleSocket === undefined ? [] : [planConnectConsole(consoleSocket)]),
     ...planPidfdSocket(pidfdSocket),
+  ];
+}
+
+function openReport(path: string): Act {
+  return {
+    what: `open ${path}`,
+    why: "when it is started and fails, nobody but `paddock start` is there to be told",
+    shell: [],
+    steps: [
+      step("openat", [AT_FDCWD, text(path), flags("O_WRONLY", "O_CREAT", "O_TRUNC", "O_CLOEXEC"), 0o600]),
+      step("dup3", [previous(), REPORT_FD, flags("O_CLOEXEC")]),
+      step("close", [previous(2)]),
+    ],
+  };
+}
+
+/** In the child, where it failed: the record of what happened, as `planOutcome` writes it for the launcher. */
+export function planReport({ report }: Creation): Step[] {
+  if (report === undefined) return [];
+  return [
+    step("write", [REPORT_FD, { region: BUILT_IN.data }, { load: BUILT_IN.size }], { onNegative: "next" }),
   ];
 }
 
@@ -84,12 +108,16 @@ export function planHandOver(): Act {
   };
 }
 
-/**
- * In the child, last of all: says that everything is set up, and waits to be started.
- *
- * @param filter that is put on before the wait, and not after it: the launcher hands its listener over.
- */
-export function planWaitForStart(config: Config, filter: readonly Act[] = []): Act[] {
+/** What the wait for the start depends on. */
+export interface StartWait {
+  /** A filter that is put on before the wait, and not after it: the launcher hands its listener over. */
+  readonly filter?: readonly Act[];
+  /** As in `Creation`. */
+  readonly report?: string | undefined;
+}
+
+/** In the child, last of all: says that everything is set up, and waits to be started. */
+export function planWaitForStart(config: Config, { filter = [], report }: StartWait = {}): Act[] {
   return [
     lookForCommand(config),
     {
@@ -110,8 +138,8 @@ export function planWaitForStart(config: Config, filter: readonly Act[] = []): A
       shell: [],
       steps: [
         step("read", [FIFO_FD, { region: "stat" }, 1], { label: "start", onNegative: "start", onZero: "start" }),
-        // The exec closes it where an agent might be asked about the call.
-        ...(filter.length === 0 ? [step("close", [FIFO_FD])] : []),
+        // The exec closes it where an agent might be asked about the call, and where `start` waits for that.
+        ...(filter.length === 0 && report === undefined ? [step("close", [FIFO_FD])] : []),
       ],
     },
   ];
@@ -147,8 +175,12 @@ function lookForCommand(config: Config): Act {
   };
 }
 
-/** In the launcher, after the clone: waits until the child is ready, or has ended. */
-export function planAwaitReady(label: string): Act {
+/**
+ * In the launcher, after the clone: waits until the child is ready, or has ended.
+ *
+ * @param from what "vm" holds until then.
+ */
+export function planAwaitReady(label: string, from = 1): Act {
   const wait = `${label}.wait`;
   return {
     what: "wait until the container is set up",
@@ -157,7 +189,7 @@ export function planAwaitReady(label: string): Act {
     steps: [
       step("@and", [{ load: "vm" }, 0xffffffff], { label, onZero: "unready" }),
       step("@sub", [previous(), READY], { onZero: "end" }),
-      step("futex", [{ region: "vm" }, FUTEX_WAIT, 1, 0, 0, 0], { label: wait, onNegative: label, onZero: label }),
+      step("futex", [{ region: "vm" }, FUTEX_WAIT, from, 0, 0, 0], { label: wait, onNegative: label, onZero: label }),
       step("wait4", [{ load: CHILD }, { region: BUILT_IN.status }, 0, 0], { label: "unready", onNegative: "next" }),
       step("@add", [0, 0], { onZero: "leftovers" }),
     ],
@@ -171,7 +203,6 @@ export function planCreated(setting: Setting, { fifo, pidFiles, pidfdSocket, the
     ...planSendPidfd(pidfdSocket, { load: CHILD }, "standard"),
     ...writePid([`${setting.stateDir}/pid`, ...pidFiles], { statFile: `${setting.stateDir}/stat`, next }),
     ...(next === undefined ? [] : [letGo(fifo, next)]),
-    ...(then === "detach" ? [endDetached()] : []),
   ];
 }
 
@@ -193,15 +224,23 @@ function letGo(fifo: string, label: string): Act {
   };
 }
 
-function endDetached(): Act {
+/** In the launcher that has started a container and does not watch over it: see whether the command has begun. */
+export function planBegan(): Act {
+  return {
+    what: "see whether the command has begun",
+    why: "a command that could not be executed is still told of",
+    shell: [],
+    steps: [step("@add", [{ load: BUILT_IN.fault }, 0], { onNegative: "unready", onPositive: "unready" })],
+  };
+}
+
+/** Its end. */
+export function planLeave(): Act {
   return {
     what: "leave the container to itself",
-    why: "asked for by --detach; a command that could not be executed is still told of",
+    why: "asked for by --detach",
     shell: [],
-    steps: [
-      step("@add", [{ load: BUILT_IN.fault }, 0], { onNegative: "unready", onPositive: "unready" }),
-      step("exit_group", [0]),
-    ],
+    steps: [step("exit_group", [0])],
   };
 }
 

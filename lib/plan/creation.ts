@@ -21,6 +21,11 @@ export interface Creation {
   readonly then?: "detach" | "watch";
   /** True where paddock has something to do at its end, however that is. */
   readonly tells?: boolean;
+  /**
+   * Path of a file that gets the record of what failed between start and exec; `start` waits for the exec then. Absent
+   * where it does not.
+   */
+  readonly report?: string;
 }
 
 /** True where a launcher is there for as long as the container is. */

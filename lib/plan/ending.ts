@@ -14,13 +14,19 @@
 import { EXIT } from "../base/errors.ts";
 import { BUILT_IN } from "../program/layout.ts";
 import { STEP } from "../program/interpreter.ts";
-import { type Act, type Arg, AT_FDCWD, flags, previous, result, step, text } from "../program/step.ts";
+import { type Act, type Arg, AT_FDCWD, flags, previous, result, type Step, step, text } from "../program/step.ts";
 import { BEGUN, environmentSteps, GIVE_UP } from "./freshness.ts";
 import { CODE, stringVector } from "./process.ts";
 import { LOCK_FD, type Setting } from "./setting.ts";
 
-/** Where the child goes when a step fails: it notes the step and ends; the launcher sees it. */
-export function planContainerFault(): Act {
+/**
+ * Where the child goes when a step fails: it notes the step and ends; the launcher sees it.
+ *
+ * @param report steps that tell of it where no launcher is left.
+ */
+export function planContainerFault(report: readonly Step[] = []): Act {
+  // A filter may forbid even this. Then it dies of an address where nothing is.
+  const [first, ...rest] = [...report, step("exit_group", [EXIT.failed], { onNegative: "next" })];
   return {
     what: "note which step failed",
     why: "the launcher reads it from the memory that both share",
@@ -28,8 +34,8 @@ export function planContainerFault(): Act {
     steps: [
       step("@origin", [], { label: "container.fault" }),
       step("@store", [{ region: BUILT_IN.fault }, previous()]),
-      // A filter may forbid even this. Then it dies of an address where nothing is.
-      step("exit_group", [EXIT.failed], { onNegative: "next" }),
+      { ...first!, label: "container.noted" },
+      ...rest,
       step("@load", [0, 0]),
     ],
   };

@@ -49,6 +49,7 @@ export const REGIONS: Readonly<Record<string, Region>> = {
   refused: { size: 8 },
   tries: { size: 8 },
   pid: { size: 8 },
+  "pid.own": { size: 8 },
   path: { size: 4096 },
   [CODE]: { size: 8, fields: [{ at: 0, size: 8, value: EXIT.failed }] },
 };

@@ -6,7 +6,7 @@
 import { PaddockError } from "../base/errors.ts";
 import { quoteShell } from "../base/text.ts";
 import type { Facts } from "../host/facts.ts";
-import { type Act, AT_FDCWD, type Block, flags, previous, result, step, text, writeFile } from "../program/step.ts";
+import { type Act, AT_FDCWD, type Block, flags, previous, step, text, writeFile } from "../program/step.ts";
 import type { Config, NamespaceType } from "../spec/config.ts";
 import { splitSysctl } from "../spec/sysctls.ts";
 import { openTarget, TARGET_PATH } from "./targets.ts";
@@ -50,7 +50,8 @@ export function planBeforeClone(config: Config, facts: Facts): Act[] {
   return [...planTime(config, facts), ...(joins.length === 0 ? [] : [rememberPid()]), ...joins];
 }
 
-const OWN_PID = "pid.own";
+/** Region with the descriptor of the launcher's own pid namespace: results of steps do not last until the end. */
+export const OWN_PID = "pid.own";
 
 function rememberPid(): Act {
   return {
@@ -58,7 +59,8 @@ function rememberPid(): Act {
     why: "children are born in the one that is joined next; paddock, if it is executed at the end, has to go back",
     shell: [],
     steps: [
-      step("openat", [AT_FDCWD, text("/proc/self/ns/pid"), flags("O_RDONLY", "O_CLOEXEC"), 0], { label: OWN_PID }),
+      step("openat", [AT_FDCWD, text("/proc/self/ns/pid"), flags("O_RDONLY", "O_CLOEXEC"), 0]),
+      step("@store", [{ region: OWN_PID }, previous()]),
     ],
   };
 }
@@ -70,7 +72,7 @@ export function planReturn(config: Config): Act[] {
     what: "go back to the launcher's own pid namespace",
     why: "paddock makes threads, which must be born where it is",
     shell: [],
-    steps: [step("setns", [result(OWN_PID), flags("CLONE_NEWPID")], { onNegative: "next" })],
+    steps: [step("setns", [{ load: OWN_PID }, flags("CLONE_NEWPID")], { onNegative: "next" })],
   }];
 }
 

@@ -49,6 +49,8 @@ export interface Setting {
   readonly preserved?: number;
   /** The name of the session keyring; `false`: it is the caller's; absent: one without a name. */
   readonly keyring?: string | false;
+  /** The bundle that the container is made from, absolute: what hooks are told, and where those of the runtime begin. */
+  readonly bundle?: string;
   /** For a launcher that the next run of the same words takes from the cache; it is never `prepared`. */
   readonly cached?: CachedRun;
 }

@@ -1,5 +1,5 @@
 /**
- * What is done to a container that was created from a bundle: start, state, kill, delete, pause and resume, list, ps
+ * What is done to a container that was created from a bundle: state, kill, delete, pause and resume, list, ps
  * (runtime-spec runtime.md, Operations).
  *
  * Engines match on the words of some errors; those are runc's.
@@ -12,7 +12,6 @@ import { isThere, syscall } from "../kernel/syscall.ts";
 import { OCI_VERSION } from "../spec/defaults.ts";
 import {
   type BundleContainer,
-  EXEC_FIFO,
   listBundleContainers,
   openBundleContainer,
   seeBundleContainer,
@@ -20,6 +19,7 @@ import {
 import { takeContainer } from "../state/container.ts";
 import type { Roots } from "../state/root.ts";
 import { eraseContainer } from "./erase_container.ts";
+import type { Voice } from "./voice.ts";
 
 /** What `state` prints: runtime.md, State, and what runc adds that engines read. */
 export interface OciState {
@@ -33,31 +33,6 @@ export interface OciState {
   readonly annotations?: Readonly<Record<string, string>>;
   readonly owner: string;
 }
-
-/** Lets a created container go. @throws PaddockError where it is not created. */
-export function startBundle(id: string, { root }: Roots): void {
-  const seen = openBundleContainer(root, id);
-  if (seen.status !== "created") throw new PaddockError(refuseStart(seen));
-  // Who renames it is the one who starts it.
-  const [fifo, claimed] = [`${seen.directory}/${EXEC_FIFO}`, `${seen.directory}/.${EXEC_FIFO}`];
-  if (syscall("renameat", AT_FDCWD, fifo, AT_FDCWD, claimed) < 0) throw new PaddockError(refuseStart(seen));
-  const fd = syscall("openat", AT_FDCWD, claimed, O_WRONLY_NONBLOCK_CLOEXEC, 0);
-  const written = fd < 0 ? fd : syscall("write", fd, new Uint8Array(1), 1);
-  if (fd >= 0) syscall("close", fd);
-  syscall("unlinkat", AT_FDCWD, claimed, 0);
-  if (written !== 1) throw new PaddockError("cannot start a container that has stopped");
-}
-
-function refuseStart({ status }: BundleContainer): string {
-  return status === "stopped"
-    ? "cannot start a container that has stopped"
-    : status === "creating"
-    ? "cannot start a container that is being created"
-    : "cannot start an already running container";
-}
-
-const AT_FDCWD = -100;
-const O_WRONLY_NONBLOCK_CLOEXEC = 0o1 | 0o4000 | 0o2000000;
 
 /** The state of a container. @throws PaddockError where there is none. */
 export function readState(id: string, { root }: Roots): OciState {
@@ -122,7 +97,7 @@ const PATIENCE = 10_000;
  * @param force end it first; one that is not there is fine.
  * @throws PaddockError where it has not stopped.
  */
-export async function deleteBundle(id: string, force: boolean, roots: Roots): Promise<void> {
+export async function deleteBundle(id: string, force: boolean, roots: Roots, voice: Voice): Promise<void> {
   if (force && seeBundleContainer(roots.root, id) === undefined && !isThere(`${roots.root}/${id}`)) return;
   const seen = openBundleContainer(roots.root, id);
   if (seen.status !== "stopped") {
@@ -132,14 +107,28 @@ export async function deleteBundle(id: string, force: boolean, roots: Roots): Pr
     }
     await endBundle(seen);
   }
+  await removeBundle(seen, roots, voice);
+}
+
+/**
+ * Removes what is left of a container that has ended, and runs the hooks that follow.
+ *
+ * @throws PaddockError where something cannot be removed.
+ */
+export async function removeBundle(seen: BundleContainer, roots: Roots, voice: Voice): Promise<void> {
+  const { id, directory, record } = seen;
   const owned = await takeOver(roots, id);
   // One that was run in the foreground is deleted by its launcher, which may be first.
-  if (owned === "gone" && seen.record.launcherPid !== undefined) return;
+  if (owned === "gone" && record.launcherPid !== undefined) return;
   if (typeof owned !== "object") throw new PaddockError(`container '${id}' is being created or deleted by another`);
-  const problems = await eraseContainer(owned, roots, seen.record);
+  // Most verbs have no use for them.
+  const { readHooks, runPoststop } = await import("./hooks.ts");
+  const hooks = readHooks(directory, id, record);
+  const problems = await eraseContainer(owned, roots, record);
   if (problems.length > 0) {
     throw new PaddockError(`cannot delete container ${id}: ${problems.join("; ")}`, { hint: "try again" });
   }
+  runPoststop(hooks, voice);
 }
 
 /** What holds the lock of a container that has stopped is about to let it go: its launcher, or another `delete`. */
@@ -151,7 +140,8 @@ async function takeOver({ root }: Roots, id: string): Promise<ReturnType<typeof 
   }
 }
 
-async function endBundle(seen: BundleContainer): Promise<void> {
+/** Kills all of its processes, and waits for its end. @throws PaddockError where that does not come. */
+export async function endBundle(seen: BundleContainer): Promise<void> {
   const root = seen.directory.slice(0, seen.directory.lastIndexOf("/"));
   if (seen.record.cgroupPaths.length > 0) killCgroups(seen.record.cgroupPaths);
   if (seen.pid !== undefined) syscall("kill", seen.pid, SIGKILL);

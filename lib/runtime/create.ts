@@ -19,18 +19,20 @@ import { isThere, must } from "../kernel/syscall.ts";
 import { planContainer } from "../plan/build.ts";
 import { FIRST_FD, PRESERVED_FD } from "../plan/descriptors.ts";
 import { KEPT_FILE } from "../plan/freshness.ts";
+import { hasHooks } from "../plan/hooks.ts";
 import { sessionKeyring } from "../plan/keyring.ts";
 import { LOCK_FD, type Setting } from "../plan/setting.ts";
 import { assemble } from "../program/assemble.ts";
 import type { Config } from "../spec/config.ts";
 import { writeConfigText } from "../spec/config_text.ts";
 import { type BundleConfig, readBundleConfig } from "../spec/bundle.ts";
-import { EXEC_FIFO } from "../state/bundle_container.ts";
+import { EXEC_FIFO, START_REPORT } from "../state/bundle_container.ts";
 import { createContainer, type OwnedContainer, RECORD_FILE } from "../state/container.ts";
 import type { Roots } from "../state/root.ts";
 import { type Given, type Handed, takeDescriptors, withVariables } from "./descriptors.ts";
 import { eraseContainer } from "./erase_container.ts";
 import { compileFilter } from "./filter.ts";
+import { awaitsExec } from "./start.ts";
 import { findPresent } from "./prepare.ts";
 import { requireRoot } from "./run.ts";
 import type { Voice } from "./voice.ts";
@@ -66,7 +68,6 @@ export async function createFromBundle(options: CreateOptions, voice: Voice): Pr
   const { config, warnings } = readBundle(options.bundle, facts);
   warnings.forEach(({ path, problem }) => voice.note(`${path}: ${problem}; left out`));
   checkTerminal(config, options);
-  refuseHooks(config);
   const handed = takeDescriptors(options.given);
   const filter = await compileFilter(config, facts);
   const owned = createContainer(options, options.id);
@@ -127,13 +128,6 @@ function checkTerminal({ process }: Config, { consoleSocket, then }: CreateOptio
       hint: "leave --console-socket out, or set process.terminal to true",
     });
   }
-}
-
-/** Better not at all than without what a hook was to do. */
-function refuseHooks({ hooks = {} }: Config): void {
-  const [name] = Object.entries(hooks).find(([, all]) => (all ?? []).length > 0) ?? [];
-  if (name === undefined) return;
-  throw new PaddockError(`hooks.${name}: paddock calls no hooks`, { hint: "leave them out, or use another runtime" });
 }
 
 function create(
@@ -204,8 +198,11 @@ function settingOf(options: CreateOptions, config: Config, owned: OwnedContainer
     trace: false,
     listener: { id: owned.id, status: "creating", bundle: options.bundle, annotations: config.annotations },
     keyring: options.noNewKeyring ? false : sessionKeyring(owned.id),
+    bundle: options.bundle,
     creation: {
       fifo,
+      ...(hasHooks(config, "poststop") ? { tells: true } : {}),
+      ...(options.then === undefined && awaitsExec(config) ? { report: `${owned.directory}/${START_REPORT}` } : {}),
       pidFiles: options.pidFile === undefined ? [] : [options.pidFile],
       ...(options.consoleSocket === undefined ? {} : { consoleSocket: options.consoleSocket }),
       ...(options.then === undefined ? {} : { then: options.then }),

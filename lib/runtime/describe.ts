@@ -6,6 +6,7 @@
 import { PaddockError } from "../base/errors.ts";
 import { exampleConfigFile } from "../spec/example_config.ts";
 import { describeFeatures } from "../spec/features.ts";
+import { HOOK_NAMES } from "../spec/validate_hooks.ts";
 import { SECCOMP_ACTIONS, SECCOMP_ARCHITECTURES, SECCOMP_FLAGS, SECCOMP_OPERATORS } from "../spec/seccomp.ts";
 
 /** A `config.json` to begin with. */
@@ -38,5 +39,5 @@ const SECCOMP = {
 
 /** The features document (features.md): about this build, not about the host. */
 export function formatFeatures(version: string): string {
-  return `${JSON.stringify(describeFeatures({ version, seccomp: SECCOMP, hooks: [] }), null, 2)}\n`;
+  return `${JSON.stringify(describeFeatures({ version, seccomp: SECCOMP, hooks: HOOK_NAMES }), null, 2)}\n`;
 }

@@ -12,10 +12,13 @@ import { formatDecoded } from "../program/format.ts";
 import { DATA_ADDRESS } from "../program/interpreter.ts";
 import type { ContainerRecord } from "../state/record.ts";
 import { explainExec } from "./explain_exec.ts";
+import { explainHook } from "./explain_hook.ts";
 
 /** The error for a step that failed. */
 export function explainFault(program: Program, fault: DecodedStep, record: ContainerRecord | undefined): PaddockError {
   if (fault.what.startsWith("execute ") && fault.call !== "execveat") return explainExec(program, fault, record);
+  const hook = explainHook(program, fault);
+  if (hook !== undefined) return hook;
   const code = errnoName(-fault.result);
   const path = pathOf(program, fault) ?? "";
   const hint = explainCgroupFault({ call: fault.call, path, code }) ?? HINTS.find((row) => row.fits(fault, code))?.hint;

@@ -55,12 +55,24 @@ export async function finishContainer(
       : undefined
     : inWordsOf(record?.bundle !== undefined, explainFault(program, program.fault, record));
   if (words !== undefined && error === undefined) voice.note(words);
-  const problems = record?.keep && error === undefined && !remove
-    ? await keep(owned, record, end)
-    : await eraseContainer(owned, roots, record);
+  const kept = record?.keep && error === undefined && !remove;
+  const runAfter = kept ? undefined : await loadPoststop(owned, record);
+  const problems = kept ? await keep(owned, record, end) : await eraseContainer(owned, roots, record);
   for (const problem of problems) voice.note(`left behind: ${problem}; \`paddock gc\` tries again`);
+  runAfter?.(voice);
   if (error !== undefined) throw error;
   return end.code;
+}
+
+/** What follows the end of a container from a bundle: read now, for its directory goes. */
+async function loadPoststop(
+  { directory, id }: OwnedContainer,
+  record: ContainerRecord | undefined,
+): Promise<((voice: Voice) => void) | undefined> {
+  if (record?.bundle === undefined) return undefined;
+  const { readHooks, runPoststop } = await import("./hooks.ts");
+  const hooks = readHooks(directory, id, record);
+  return (voice) => runPoststop(hooks, voice);
 }
 
 function inWordsOf(bundle: boolean, error: PaddockError): PaddockError {

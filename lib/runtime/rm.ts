@@ -12,6 +12,7 @@ import type { Roots } from "../state/root.ts";
 import { checkTransition } from "../state/status.ts";
 import { deleteBundle } from "./bundle_verbs.ts";
 import { eraseContainer } from "./erase_container.ts";
+import type { Voice } from "./voice.ts";
 
 /**
  * Removes a container and all that it wrote.
@@ -23,9 +24,10 @@ export async function removeContainer(
   idOrName: string,
   { force }: { readonly force: boolean },
   roots: Roots,
+  voice: Voice,
 ): Promise<void> {
   const seen = openContainer(roots, idOrName);
-  if (seen.record?.bundle !== undefined) return await deleteBundle(seen.id, force, roots);
+  if (seen.record?.bundle !== undefined) return await deleteBundle(seen.id, force, roots, voice);
   if (force && seen.status === "running") await endContainer(seen);
   else checkTransition(seen.id, seen.status, "remove");
   const owned = adopt(roots, seen.id);

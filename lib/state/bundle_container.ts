@@ -29,6 +29,9 @@ export interface BundleContainer {
 /** Name of the fifo that `start` writes to; gone once the container is started. */
 export const EXEC_FIFO = "exec.fifo";
 
+/** Name of the file with the record of what failed between start and exec; empty where nothing has. */
+export const START_REPORT = "report";
+
 /**
  * The container of that id.
  *

@@ -8,13 +8,15 @@ import { UsageError } from "../../base/errors.ts";
 import { findSignal } from "../../base/signals.ts";
 import { readRoots } from "../run_options.ts";
 import type { Host, Words } from "../types.ts";
+import { speakOn } from "../voice.ts";
 import { isOn, lastValue } from "../words.ts";
 
 const load = () => import("../../runtime/bundle_verbs.ts");
 
 /** `paddock start ID`. */
 export async function start(words: Words, host: Host): Promise<number> {
-  (await load()).startBundle(idOf(words), readRoots(words, host));
+  const { startBundle } = await import("../../runtime/start.ts");
+  await startBundle(idOf(words), readRoots(words, host), speakOn(host));
   return 0;
 }
 
@@ -37,7 +39,7 @@ export async function kill(words: Words, host: Host): Promise<number> {
 
 /** `paddock delete ID`. */
 export async function remove(words: Words, host: Host): Promise<number> {
-  await (await load()).deleteBundle(idOf(words), isOn(words, "force"), readRoots(words, host));
+  await (await load()).deleteBundle(idOf(words), isOn(words, "force"), readRoots(words, host), speakOn(host));
   return 0;
 }
 

@@ -7,6 +7,7 @@ import { EXIT, UsageError } from "../../base/errors.ts";
 import { reportError } from "../report.ts";
 import { readRoots } from "../run_options.ts";
 import type { Host, Words } from "../types.ts";
+import { speakOn } from "../voice.ts";
 import { isOn } from "../words.ts";
 
 /** Removes containers, each on its own: one that cannot be does not keep the others. */
@@ -17,7 +18,7 @@ export async function run(words: Words, host: Host): Promise<number> {
   let failed = false;
   for (const name of words.positionals) {
     try {
-      await removeContainer(name, { force: isOn(words, "force") }, roots);
+      await removeContainer(name, { force: isOn(words, "force") }, roots, speakOn(host));
       host.print(`${name}\n`);
     } catch (error) {
       failed = true;

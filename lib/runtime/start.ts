@@ -1,0 +1,88 @@
+/**
+ * `paddock start`: lets a created container go (runtime-spec runtime.md, start).
+ *
+ * ```
+ *   start                                      container
+ *   write a byte into exec.fifo ─────────────▶ startContainer hooks
+ *   with hooks: wait                           exec ──▶ the command      (or: the record of what failed, and its end)
+ *   ◀───────────────────────────────────────── its end of the fifo is closed
+ *   poststart hooks
+ * ```
+ *
+ * @module
+ */
+import { PaddockError } from "../base/errors.ts";
+import { isThere, syscall } from "../kernel/syscall.ts";
+import { hasHooks } from "../plan/hooks.ts";
+import { decodeData } from "../program/decode.ts";
+import type { Config } from "../spec/config.ts";
+import { type BundleContainer, EXEC_FIFO, openBundleContainer, START_REPORT } from "../state/bundle_container.ts";
+import type { Roots } from "../state/root.ts";
+import { endBundle, removeBundle } from "./bundle_verbs.ts";
+import { explainFault } from "./explain_fault.ts";
+import { inWordsOfEngines } from "./finish_exec.ts";
+import { readHooks, runPoststart } from "./hooks.ts";
+import type { Voice } from "./voice.ts";
+
+/** True where `start` waits for the exec: something comes before it that may fail, or follows it. */
+export function awaitsExec(config: Config): boolean {
+  return hasHooks(config, "startContainer", "poststart");
+}
+
+/**
+ * Lets a created container go.
+ *
+ * @throws PaddockError where it is not created; or where a hook fails: then the container is ended and removed.
+ */
+export async function startBundle(id: string, roots: Roots, voice: Voice): Promise<void> {
+  const seen = openBundleContainer(roots.root, id);
+  if (seen.status !== "created") throw new PaddockError(refuseStart(seen));
+  // Who renames it is the one who starts it.
+  const [fifo, claimed] = [`${seen.directory}/${EXEC_FIFO}`, `${seen.directory}/.${EXEC_FIFO}`];
+  if (syscall("renameat", AT_FDCWD, fifo, AT_FDCWD, claimed) < 0) throw new PaddockError(refuseStart(seen));
+  const fd = syscall("openat", AT_FDCWD, claimed, O_WRONLY_NONBLOCK_CLOEXEC, 0);
+  const written = fd < 0 ? fd : syscall("write", fd, new Uint8Array(1), 1);
+  syscall("unlinkat", AT_FDCWD, claimed, 0);
+  const awaits = written === 1 && isThere(`${seen.directory}/${START_REPORT}`);
+  if (awaits) waitUntilClosed(fd);
+  if (fd >= 0) syscall("close", fd);
+  if (written !== 1) throw new PaddockError("cannot start a container that has stopped");
+  if (awaits) await follow(seen, roots, voice);
+}
+
+function refuseStart({ status }: BundleContainer): string {
+  return status === "stopped"
+    ? "cannot start a container that has stopped"
+    : status === "creating"
+    ? "cannot start a container that is being created"
+    : "cannot start an already running container";
+}
+
+const AT_FDCWD = -100;
+const O_WRONLY_NONBLOCK_CLOEXEC = 0o1 | 0o4000 | 0o2000000;
+
+/** A pipe whose last reader is gone shows an error (`man 2 poll`, POLLERR). */
+function waitUntilClosed(fd: number): void {
+  const poll = new Uint8Array(new Int32Array([fd, 0]).buffer);
+  syscall("ppoll", poll, 1, null, null, 8);
+}
+
+/** What comes after the exec. Where that has not come to pass, or a hook fails, nothing stays. */
+async function follow(seen: BundleContainer, roots: Roots, voice: Voice): Promise<void> {
+  try {
+    const failure = readFailure(seen);
+    if (failure !== undefined) throw failure;
+    runPoststart(readHooks(seen.directory, seen.id, seen.record), seen.pid ?? 0);
+  } catch (error) {
+    await endBundle(seen);
+    await removeBundle(seen, roots, voice);
+    throw error;
+  }
+}
+
+function readFailure({ directory, record }: BundleContainer): PaddockError | undefined {
+  const data = Deno.readFileSync(`${directory}/${START_REPORT}`);
+  if (data.length === 0) return undefined;
+  const program = decodeData(data);
+  return program.fault === undefined ? undefined : inWordsOfEngines(explainFault(program, program.fault, record));
+}
