@@ -180,14 +180,24 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "ps",
-    summary: "list containers",
-    positionals: [],
+    summary: "list containers, or the processes of one",
+    description:
+      "With ID it shows the processes of that container, by the host's ps and its options; a container from " +
+      "an OCI bundle will do as well.",
+    positionals: [
+      { name: "ID", optional: true },
+      { name: "PS-OPTION", optional: true, rest: true },
+    ],
     options: [
+      { name: "format", short: "f", value: "FORMAT", choices: ["table", "json"], help: "of processes (table)" },
       { name: "all", short: "a", help: "those that have ended, too" },
       { name: "quiet", short: "q", help: "names only" },
       JSON_FLAG,
     ],
-    examples: [["paddock ps -a", "everything that is kept"]],
+    examples: [
+      ["paddock ps -a", "everything that is kept"],
+      ["paddock ps web -o pid,args", "the processes of one container"],
+    ],
     load: () => import("./verbs/ps.ts"),
   },
   {
@@ -258,10 +268,10 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "kill",
-    summary: "send a signal to a container that was created",
+    summary: "send a signal to a container",
     positionals: [{ name: "ID" }, { name: "SIGNAL", optional: true }],
     options: [{ name: "all", short: "a", help: "to all its processes" }],
-    examples: [["paddock kill web KILL", "TERM unless given; a number will do"]],
+    examples: [["paddock kill web KILL", "TERM unless given; SIGKILL or 9 will do"]],
     load: () => import("./verbs/bundle.ts").then(({ kill }) => ({ run: kill })),
   },
   {
@@ -296,6 +306,18 @@ export const COMMANDS: readonly Command[] = [
     ],
     examples: [["paddock exec -t web sh", "a shell beside its command"]],
     load: () => import("./verbs/exec.ts"),
+  },
+  {
+    name: "events",
+    summary: "tell what a container uses, and when it runs out of memory",
+    description: "One line of JSON for each event, in runc's words, until the container ends.",
+    positionals: [{ name: "ID" }],
+    options: [
+      { name: "interval", value: "DURATION", help: "between two looks (5s)" },
+      { name: "stats", help: "what it uses now, and no more" },
+    ],
+    examples: [["paddock events --stats web", "processor time, memory, disks, processes"]],
+    load: () => import("./verbs/events.ts"),
   },
   {
     name: "update",

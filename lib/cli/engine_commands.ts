@@ -19,9 +19,19 @@ const RUN: Command = {
   load: () => import("./verbs/run_bundle.ts"),
 };
 
+const PS: Command = {
+  name: "ps",
+  summary: "show the processes of a container",
+  positionals: [{ name: "ID" }, { name: "PS-OPTION", optional: true, rest: true }],
+  options: [{ name: "format", short: "f", value: "FORMAT", choices: ["table", "json"], help: "table or json (table)" }],
+  examples: [["paddock ps --format json web", "their process ids"]],
+  load: () => import("./verbs/ps_container.ts"),
+};
+
 const NAMES = [
   "create",
   "delete",
+  "events",
   "exec",
   "features",
   "kill",
@@ -38,6 +48,7 @@ const NAMES = [
 export const ENGINE_COMMANDS: readonly Command[] = [
   ...COMMANDS.filter(({ name }) => NAMES.includes(name)),
   RUN,
+  PS,
 ].sort((a, b) => a.name < b.name ? -1 : 1);
 
 /** The verb in an OCI runtime's form; undefined for those that only paddock has. */

@@ -9,6 +9,8 @@
 import { PaddockError } from "../base/errors.ts";
 import { killCgroups, listProcesses, setFrozen } from "../kernel/cgroup.ts";
 import { isThere, syscall } from "../kernel/syscall.ts";
+import { parseConfigText } from "../spec/parse.ts";
+import { isLive, type LiveContainer, openLive } from "./container_processes.ts";
 import { OCI_VERSION } from "../spec/defaults.ts";
 import {
   type BundleContainer,
@@ -59,33 +61,42 @@ function stateOf({ id, record, status, pid }: BundleContainer): OciState {
 }
 
 /**
- * Sends a signal to the container's first process, or with `all` to every process in its cgroups.
+ * Sends a signal to the container's first process, or with `all` to every process in its cgroups. A container that was
+ * run from an image will do as well.
  *
+ * @param signal 0 only looks whether it could be sent.
  * @throws PaddockError where it is neither created nor running.
  */
-export function killBundle(id: string, signal: number, all: boolean, { root }: Roots): void {
-  const seen = openBundleContainer(root, id);
-  const live = ["created", "running", "paused"].includes(seen.status);
+export function killContainer(id: string, signal: number, all: boolean, roots: Roots): void {
+  const seen = openLive(id, roots);
   if (all) {
-    const pids = listProcesses(seen.record.cgroupPaths);
-    if (signal === SIGKILL) killCgroups(seen.record.cgroupPaths);
-    else for (const pid of pids) syscall("kill", pid, signal);
+    // One that has stopped has none, and that is fine: engines ask before they delete.
+    if (signal === SIGKILL) killCgroups(seen.cgroupPaths);
+    else for (const pid of listProcesses(seen.cgroupPaths)) syscall("kill", pid, signal);
     return;
   }
-  if (!live || seen.pid === undefined) throw new PaddockError("container not running");
-  sendSignal(seen, seen.pid, signal);
+  if (!isLive(seen) || seen.pid === undefined) throw new PaddockError("container not running");
+  sendSignal(seen, seen.pid, signal, roots);
+  if (signal !== SIGKILL) return;
+  // Without a pid namespace of its own the others would outlive the first process.
+  if (!hasOwnPids(seen.directory)) killCgroups(seen.cgroupPaths);
+  // What is frozen by v1 dies only when it is thawed.
+  if (seen.status === "paused") seen.cgroupPaths.forEach((path) => setFrozen(path, false));
 }
 
 /** By a descriptor, after another look: the number may be another's by now. */
-function sendSignal({ directory, id }: BundleContainer, pid: number, signal: number): void {
-  const root = directory.slice(0, directory.lastIndexOf("/"));
+function sendSignal({ id }: LiveContainer, pid: number, signal: number, roots: Roots): void {
   const fd = syscall("pidfd_open", pid, 0);
-  const status = seeBundleContainer(root, id)?.status;
-  if (status !== undefined && status !== "stopped") {
+  if (isLive(openLive(id, roots))) {
     const sent = fd < 0 ? syscall("kill", pid, signal) : syscall("pidfd_send_signal", fd, signal, null, 0);
     if (sent < 0) throw new PaddockError("os: process already finished");
   }
   if (fd >= 0) syscall("close", fd);
+}
+
+function hasOwnPids(directory: string): boolean {
+  const { namespaces } = parseConfigText(Deno.readTextFileSync(`${directory}/config.json`)).linux;
+  return namespaces.some(({ type, path }) => type === "pid" && path === undefined);
 }
 
 const SIGKILL = 9;

@@ -29,11 +29,12 @@ export async function state(words: Words, host: Host): Promise<number> {
 /** `paddock kill ID [SIGNAL]`. */
 export async function kill(words: Words, host: Host): Promise<number> {
   const text = words.positionals[1] ?? "TERM";
-  const signal = findSignal(text);
+  // 0 is no signal: it looks whether there is anything to send one to.
+  const signal = text === "0" ? 0 : findSignal(text);
   if (signal === undefined) {
     throw new UsageError(`unknown signal '${text}'`, { hint: "a name such as TERM, or a number" });
   }
-  (await load()).killBundle(idOf(words), signal, isOn(words, "all"), readRoots(words, host));
+  (await load()).killContainer(idOf(words), signal, isOn(words, "all"), readRoots(words, host));
   return 0;
 }
 

@@ -9,8 +9,9 @@ import { readRoots } from "../run_options.ts";
 import type { Host, Words } from "../types.ts";
 import { isOn } from "../words.ts";
 
-/** Lists containers: a table, names, or JSON. */
+/** Lists containers: a table, names, or JSON; with the id of one, its processes. */
 export async function run(words: Words, host: Host): Promise<number> {
+  if (words.positionals.length > 0) return await (await import("./ps_container.ts")).run(words, host);
   const { listContainers } = await import("../../runtime/ps.ts");
   const found = await listContainers(readRoots(words, host), { all: isOn(words, "all") });
   host.print(

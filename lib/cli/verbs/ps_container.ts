@@ -1,0 +1,23 @@
+/**
+ * `paddock ps ID`: the processes of one container, as runc shows them.
+ *
+ * @module
+ */
+import { formatTable } from "../../base/text.ts";
+import { readRoots } from "../run_options.ts";
+import type { Host, Words } from "../types.ts";
+import { lastValue } from "../words.ts";
+
+/** Prints a table made of the host's `ps`, or the process ids as JSON. */
+export async function run(words: Words, host: Host): Promise<number> {
+  const { listContainerProcesses, openLive } = await import("../../runtime/container_processes.ts");
+  const [id = "", ...options] = words.positionals;
+  const pids = listContainerProcesses(openLive(id, readRoots(words, host)));
+  if (lastValue(words, "format") === "json") host.print(`${JSON.stringify(pids)}\n`);
+  else if (host.calledAs() === "crun") host.print(`${formatTable(["PID"], pids.map((pid) => [String(pid)]))}\n`);
+  else {
+    const { tabulateProcesses } = await import("../../runtime/process_table.ts");
+    host.print(tabulateProcesses(pids, options));
+  }
+  return 0;
+}
