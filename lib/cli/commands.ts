@@ -209,6 +209,32 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./verbs/export.ts"),
   },
   {
+    name: "commit",
+    summary: "make an image of what a container has changed",
+    description:
+      "The container keeps its changes; they become a layer over its image, and what it was run with (command, " +
+      "environment, user) the image's configuration. A container of a directory becomes an image of one layer. Mounts are " +
+      "no part of it.",
+    positionals: [{ name: "CONTAINER" }, { name: "IMAGE", optional: true }],
+    options: [
+      {
+        name: "change",
+        short: "c",
+        value: "INSTRUCTION",
+        repeat: true,
+        help: 'change the configuration as a Dockerfile would: CMD ["sh"], ENV A=1, USER web, …',
+      },
+      { name: "message", short: "m", value: "TEXT", help: "what history says of it" },
+      { name: "author", short: "a", value: "TEXT", help: "who made it" },
+      { name: "pause", short: "p", help: "hold a running container still meanwhile (true)" },
+    ],
+    examples: [[
+      'paddock commit -c \'CMD ["httpd", "-f"]\' box web:2',
+      "a container that was set up by hand, as an image",
+    ]],
+    load: () => import("./verbs/commit.ts"),
+  },
+  {
     name: "rm",
     summary: "remove containers that have ended",
     positionals: [{ name: "CONTAINER", repeat: true }],

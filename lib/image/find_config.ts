@@ -6,7 +6,8 @@
  * @module
  */
 import { PaddockError } from "../base/errors.ts";
-import { type ImageConfig, parseImageConfig } from "./image_config.ts";
+import type { ImageConfig } from "../spec/image_config.ts";
+import { parseImageConfig } from "./image_config.ts";
 import { RootView } from "./root_files.ts";
 
 /** Where to look. */

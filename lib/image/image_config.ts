@@ -6,27 +6,9 @@
  *
  * @module
  */
+import type { Healthcheck, ImageConfig } from "../spec/image_config.ts";
 import { type ContentDigest, readDigest } from "./content_digest.ts";
 import { JsonPlace, parseJson, readList, readObject, readText, readTextMap, readTexts } from "./json_place.ts";
-
-/** The part of an image's configuration that shapes a container; absent: not said. */
-export interface ImageConfig {
-  /** `NAME=value`. */
-  readonly env?: readonly string[];
-  readonly entrypoint?: readonly string[];
-  readonly cmd?: readonly string[];
-  /** `USER[:GROUP]`, names or numbers. */
-  readonly user?: string;
-  /** Absolute. */
-  readonly workingDir?: string;
-  /** A name such as SIGTERM, or a number. */
-  readonly stopSignal?: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  /** `80/tcp`. */
-  readonly exposedPorts?: readonly string[];
-  /** Absolute paths in the container. */
-  readonly volumes?: readonly string[];
-}
 
 /**
  * Reads a configuration from text.
@@ -86,6 +68,9 @@ function readConfig(config: Record<string, unknown>, at: JsonPlace): ImageConfig
   if (given("Labels")) found.labels = readTextMap(config.Labels, place("Labels"));
   if (given("ExposedPorts")) found.exposedPorts = Object.keys(readObject(config.ExposedPorts, place("ExposedPorts")));
   if (given("Volumes")) found.volumes = readVolumes(config.Volumes, place("Volumes"));
+  if (given("Healthcheck")) found.healthcheck = readHealthcheck(config.Healthcheck, place("Healthcheck"));
+  if (given("Shell")) found.shell = readTexts(config.Shell, place("Shell"));
+  if (given("OnBuild")) found.onBuild = readTexts(config.OnBuild, place("OnBuild"));
   return found;
 }
 
@@ -111,6 +96,49 @@ function readSignal(value: unknown, at: JsonPlace): string {
 
 function readVolumes(value: unknown, at: JsonPlace): string[] {
   return Object.keys(readObject(value, at)).map((path) => readPath(path, at));
+}
+
+const HEALTH_NUMBERS = ["Interval", "Timeout", "StartPeriod", "StartInterval", "Retries"] as const;
+
+function readHealthcheck(value: unknown, at: JsonPlace): Healthcheck {
+  const given = readObject(value, at);
+  const test = given.Test === undefined || given.Test === null ? [] : readTexts(given.Test, at.child(".Test"));
+  const numbers = HEALTH_NUMBERS.flatMap((key) => {
+    const number = given[key];
+    if (number === undefined || number === null) return [];
+    if (!Number.isSafeInteger(number) || (number as number) < 0) at.child(`.${key}`).fail("a whole number is wanted");
+    return [[key.charAt(0).toLowerCase() + key.slice(1), number as number] as const];
+  });
+  return { test, ...Object.fromEntries(numbers) };
+}
+
+/** The configuration as it stands in an image (image-spec config.md, `config`; docker's additions to it). */
+export function encodeImageConfig(config: ImageConfig): Record<string, unknown> {
+  const { healthcheck, exposedPorts, volumes } = config;
+  const asKeys = (names: readonly string[] | undefined): Record<string, unknown> | undefined =>
+    names === undefined || names.length === 0
+      ? undefined
+      : Object.fromEntries([...names].sort().map((name) => [name, {}]));
+  const encoded = {
+    User: config.user,
+    ExposedPorts: asKeys(exposedPorts),
+    Env: config.env,
+    Entrypoint: config.entrypoint,
+    Cmd: config.cmd,
+    Volumes: asKeys(volumes),
+    WorkingDir: config.workingDir,
+    Labels: config.labels,
+    StopSignal: config.stopSignal,
+    Healthcheck: healthcheck === undefined ? undefined : encodeHealthcheck(healthcheck),
+    Shell: config.shell,
+    OnBuild: config.onBuild,
+  };
+  return Object.fromEntries(Object.entries(encoded).filter(([, value]) => value !== undefined));
+}
+
+function encodeHealthcheck({ test, ...numbers }: Healthcheck): Record<string, unknown> {
+  const entries = Object.entries(numbers).map(([key, value]) => [key.charAt(0).toUpperCase() + key.slice(1), value]);
+  return { Test: test, ...Object.fromEntries(entries) };
 }
 
 /** A path in the container; from its root when relative, as docker takes it. */

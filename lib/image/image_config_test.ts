@@ -3,7 +3,8 @@
  */
 import { assertEquals, assertThrows } from "@std/assert";
 import { PaddockError } from "../base/errors.ts";
-import { type ImageConfig, parseImageConfig } from "./image_config.ts";
+import type { ImageConfig } from "../spec/image_config.ts";
+import { parseImageConfig } from "./image_config.ts";
 
 function parse(value: unknown): ImageConfig {
   return parseImageConfig(JSON.stringify(value), "c.json");

@@ -20,9 +20,11 @@ const MOUNT_ATTR_RDONLY = 1;
  * the descriptor is closed. One layer alone is opened as it is.
  *
  * @param layers absolute paths, the topmost first.
+ * @param followHints see as well what an overlay with `redirect_dir` or `metacopy` has left elsewhere; only of directories
+ *   that nobody else can have prepared.
  * @throws KernelError for a layer that cannot be opened; PaddockError where the kernel makes no such mount.
  */
-export function openMerged(layers: readonly string[]): Fd {
+export function openMerged(layers: readonly string[], followHints = false): Fd {
   if (layers.length === 1) return openDirectory(layers[0]!);
   const context = syscall("fsopen", "overlay", FSOPEN_CLOEXEC);
   if (context < 0) throw refuse(context);
@@ -30,6 +32,11 @@ export function openMerged(layers: readonly string[]): Fd {
   using stack = new DisposableStack();
   // By descriptors, for a value must not be longer than 255 bytes, and paths of three layers often are.
   addLayers(context, layers.map((layer) => `/proc/self/fd/${stack.use(openDirectory(layer)).number}`));
+  if (followHints) {
+    for (const [key, value] of [["redirect_dir", "follow"], ["metacopy", "on"]] as const) {
+      must(key, "fsconfig", context, FSCONFIG_SET_STRING, key, value, 0);
+    }
+  }
   const made = syscall("fsconfig", context, FSCONFIG_CMD_CREATE, null, null, 0);
   if (made < 0) throw refuse(made);
   return new Fd(must("overlay", "fsmount", context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY));

@@ -108,7 +108,7 @@ export async function openNamed(word: string, dataRoot: string): Promise<OpenedL
   if (store === undefined || image === undefined) {
     throw new PaddockError(`the layers of "${word}" are not in the store any more`, { hint: "load it again" });
   }
-  return { lower: Deno.uid() === 0 ? store.shorten(image.lower) : image.lower, layers: image.lower, config };
+  return { lower: Deno.uid() === 0 ? store.shorten(image.lower) : image.lower, layers: image.lower, config, id };
 }
 
 /**

@@ -20,6 +20,8 @@ export interface OpenedLayers {
   readonly layers: readonly string[];
   /** The text of the image's own configuration; absent for a plain root filesystem. */
   readonly config?: string;
+  /** Digest of that configuration, where the image is in the store. */
+  readonly id?: string;
 }
 
 /**
@@ -112,6 +114,6 @@ export function describeImage(image: StoredImage): OpenedLayers {
   return {
     lower: image.lower,
     layers: image.lower,
-    ...(image.image === undefined ? {} : { config: image.image.config }),
+    ...(image.image === undefined ? {} : { config: image.image.config, id: image.image.id }),
   };
 }

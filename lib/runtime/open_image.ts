@@ -27,6 +27,8 @@ export interface OpenedImage {
   readonly layers: readonly string[];
   /** True where the container has a directory of its own for what it writes. */
   readonly overlaid: boolean;
+  /** Digest of its configuration, of an image in the store. */
+  readonly id?: string;
   /** The rootfs of a container at that place. */
   rootfs(place: Pick<Place, "dataDir" | "inMemory">): RootfsSource;
 }
@@ -125,7 +127,7 @@ async function openName(options: RunOptions, facts: Facts, mode: OpenMode, voice
   return overlaidImage(await openByName(options, mode, voice), options);
 }
 
-function overlaidImage({ lower, layers, config: own }: OpenedLayers, options: RunOptions): OpenedImage {
+function overlaidImage({ lower, layers, config: own, id }: OpenedLayers, options: RunOptions): OpenedImage {
   const { config, notes } = findImageConfig({
     ...configFile(options),
     ...(own === undefined ? {} : { own: { text: own, name: options.image } }),
@@ -133,7 +135,14 @@ function overlaidImage({ lower, layers, config: own }: OpenedLayers, options: Ru
     hasCommand: options.command.length > 0 || options.entrypoint !== undefined,
     layers,
   });
-  return { config, notes, layers, overlaid: true, rootfs: (place) => overlay(lower, options, place) };
+  return {
+    config,
+    notes,
+    layers,
+    overlaid: true,
+    ...(id === undefined ? {} : { id }),
+    rootfs: (place) => overlay(lower, options, place),
+  };
 }
 
 function overlay(

@@ -19,6 +19,7 @@ import { LOCK_FD, type RootfsSource, RUN_ID_DIGITS } from "../plan/setting.ts";
 import { assemble, markJustMade } from "../program/assemble.ts";
 import type { Config } from "../spec/config.ts";
 import { writeConfigText } from "../spec/config_text.ts";
+import { describeAsImage } from "../spec/container_image_config.ts";
 import type { RunOptions } from "../spec/run_options.ts";
 import { createContainer, type OwnedContainer } from "../state/container.ts";
 import type { ContainerRecord } from "../state/record.ts";
@@ -150,6 +151,9 @@ function describeContainer(
     ...(options.name === undefined ? {} : { name: options.name }),
     image: options.image,
     command: config.process.args,
+    ...(image.id === undefined ? {} : { imageId: image.id }),
+    imageConfig: describeAsImage(options, image.config),
+    ...(options.userns === "host" ? {} : { ids: options.userns }),
     ...(image.overlaid ? { dataDir: place.dataDir } : {}),
     layers: layersOf(rootfs),
     keep: place.keep,

@@ -5,6 +5,7 @@
  */
 import { PaddockError } from "../base/errors.ts";
 import { isName } from "../base/names.ts";
+import type { ImageConfig } from "../spec/image_config.ts";
 
 /** A container, as `state.json` says it. Whether it runs is not in here: the lock knows that, and cannot be stale. */
 export interface ContainerRecord {
@@ -16,6 +17,12 @@ export interface ContainerRecord {
   /** The image in its user's words. */
   readonly image: string;
   readonly command: readonly string[];
+  /** Digest of the configuration of its image; absent where that is none of the store. */
+  readonly imageId?: string;
+  /** What an image that is made of it says. */
+  readonly imageConfig?: ImageConfig;
+  /** The ids of a user namespace of its own: inside, on the host, how many; for users and for groups. */
+  readonly ids?: { readonly uid: IdRange; readonly gid: IdRange };
   /** The bundle that it was made from, absolute; absent where it came from an image. */
   readonly bundle?: string;
   /** `annotations` of its configuration; only of one made from a bundle. */
@@ -35,6 +42,13 @@ export interface ContainerRecord {
   /** The container's first process, where its maker knew it. Only to be believed while the lock is held. */
   readonly pid?: number;
   readonly exit?: ContainerExit;
+}
+
+/** Ids of a container in a row, and those that they are on the host. */
+export interface IdRange {
+  readonly containerID: number;
+  readonly hostID: number;
+  readonly size: number;
 }
 
 /** How a container ended. */
@@ -85,6 +99,9 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["created", isText],
   ["image", isText],
   ["command", isTexts],
+  ["imageId", isText, "optional"],
+  ["imageConfig", isObject, "optional"],
+  ["ids", isObject, "optional"],
   ["bundle", isPath, "optional"],
   ["annotations", isTextRecord, "optional"],
   ["dataDir", isPath, "optional"],
@@ -96,6 +113,10 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["pid", isPid, "optional"],
   ["exit", isExit, "optional"],
 ];
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
 
 function isTextRecord(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.values(value).every(isText);
