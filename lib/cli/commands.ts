@@ -228,10 +228,7 @@ export const COMMANDS: readonly Command[] = [
       { name: "author", short: "a", value: "TEXT", help: "who made it" },
       { name: "pause", short: "p", help: "hold a running container still meanwhile (true)" },
     ],
-    examples: [[
-      'paddock commit -c \'CMD ["httpd", "-f"]\' box web:2',
-      "a container that was set up by hand, as an image",
-    ]],
+    examples: [["paddock commit -m tuned box web:2", "a container that was set up by hand, as an image"]],
     load: () => import("./verbs/commit.ts"),
   },
   {
