@@ -58,6 +58,7 @@ import {
   cloneFlags,
   isNew,
   planBeforeClone,
+  planJoinsBefore,
   planNames,
   planNamespaces,
   planReturn,
@@ -70,7 +71,7 @@ import { PATH_REGIONS, planProtectedPaths } from "./paths.ts";
 import { planShiftedRelease, planShiftedSources, shiftedRegions } from "./idmap.ts";
 import { planInit, planInitFile } from "./init.ts";
 import { withIntelRdt } from "./intel_rdt.ts";
-import { joinedUser, planJoin, planJoiner } from "./joined_user.ts";
+import { joinedUser, type JoinOptions, planJoin, planJoiner } from "./joined_user.ts";
 import { planKeyring } from "./keyring.ts";
 import { planLabels } from "./labels.ts";
 import { planPolicies } from "./policies.ts";
@@ -119,7 +120,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
     ...(cached === undefined ? [] : [planFreshness(cached)]),
     prepare(config, facts, setting, cgroup),
     container(config, facts, setting, cgroup),
-    ...joiner(config),
+    ...joiner(config, facts, setting),
     ...(isNew(config, "user") ? [mapping(config, facts, setting)] : []),
     ...runtimeHooks(config, setting),
     ...watch(config, facts, setting, cgroup),
@@ -184,7 +185,7 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
       ...planDirectories(config, setting),
       ...cgroup.create,
       ...planRememberNamespaces(config),
-      ...planBeforeClone(config, facts),
+      ...planBeforeClone(config, facts, joinedUser(config) !== undefined),
       ...(setting.creation === undefined ? [] : planReach(setting.creation)),
       ...(setting.listener === undefined ? [] : planReachAgent(config, facts)),
       ...(config.process.terminal && isWatched(setting) ? [planTerminalSize()] : []),
@@ -198,11 +199,8 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
 
 /** The clone of the container's first process, by way of another where that has to join a user namespace first. */
 function start(config: Config, facts: Facts, { creation }: Setting): Act[] {
-  const path = joinedUser(config);
-  if (path !== undefined) {
-    if (creation === undefined) return planJoiner({ path, flags: newFlags(config) });
-    throw new PaddockError(`linux.namespaces: a container that joins the user namespace ${path} can only be run`);
-  }
+  const join = joinOptions(config, facts, creation);
+  if (join !== undefined) return planJoiner(join);
   const mapped = isNew(config, "user");
   return [planClone({
     arch: facts.arch,
@@ -219,15 +217,22 @@ function afterMapping(config: Config, creation: Setting["creation"]): string {
   return awaitsHooks(config) ? "hooks" : creation === undefined ? "started" : "created";
 }
 
+function joinOptions(config: Config, { arch }: Facts, creation: Setting["creation"]): JoinOptions | undefined {
+  const path = joinedUser(config);
+  if (path === undefined) return undefined;
+  const concurrent = creation !== undefined;
+  return { path, flags: newFlags(config), arch, concurrent, next: afterMapping(config, creation) };
+}
+
 function newFlags(config: Config): string[] {
   return [...cloneFlags(config), ...(config.process.terminal ? ["CLONE_FILES"] : [])];
 }
 
 /** The process between launcher and container. What fails in it is told as what fails in the container. */
-function joiner(config: Config): Section[] {
-  const path = joinedUser(config);
-  if (path === undefined) return [];
-  const acts = planJoin({ path, flags: newFlags(config) });
+function joiner(config: Config, facts: Facts, { creation }: Setting): Section[] {
+  const join = joinOptions(config, facts, creation);
+  if (join === undefined) return [];
+  const acts = planJoin(join, planJoinsBefore(config));
   return [{ side: "container", title: "the joiner", fault: "container.fault", acts }];
 }
 
@@ -247,7 +252,7 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...(setting.interactive || config.process.terminal ? [] : [planEmptyInput()]),
     ...planPolicies(config),
     // After the cgroup was entered, for it becomes the root of the cgroup namespace.
-    ...planNamespaces(config),
+    ...planNamespaces(config, joinedUser(config) !== undefined),
     ...(isNew(config, "user") ? [] : planMove(config, OWN_NETWORK, "container.fault")),
     ...planNetAddresses(config),
     planPropagation(config, facts, setting),
@@ -375,7 +380,7 @@ function handOver(
       planLauncherFault(),
       ...(setting.cached === undefined ? [] : tryAnew(config, setting, cgroup, setting.cached)),
       outcome!,
-      ...planReturn(config),
+      ...planReturn(config, joinedUser(config) !== undefined),
       execute!,
     ],
   };

@@ -6,7 +6,7 @@
  *   launcher                                   process
  *   join the pid namespace (for children)
  *   clone ───────────────────────────────────▶ enter the cgroups, before anything else
- *     (sleeps: CLONE_VFORK, one memory)         join user, then ipc, uts, net, cgroup, and last mount
+ *     (sleeps: CLONE_VFORK, one memory)         join ipc, uts, net, cgroup, mount, and last user
  *                                               directory, limits, ids, capabilities
  *                                               exec ──▶ the command
  *   wait, send signals on, end with its code; or, detached, write its process id and end
@@ -34,6 +34,7 @@ import { planContainerFault, planExit, planExitCode, planFinish, planLauncherFau
 import { planIdentity, planLimits, planOomScore } from "./identity.ts";
 import { CHILD, planClone, planLauncher, planStarted, planWatch, REGIONS } from "./monitor.ts";
 import { planBeforeClone, planNamespaces, planReturn } from "./namespaces.ts";
+import { planEnterUser, planOpenUser } from "./joined_user.ts";
 import { planKeyring } from "./keyring.ts";
 import { planLabels } from "./labels.ts";
 import { planAffinity, planPolicies } from "./policies.ts";
@@ -145,7 +146,9 @@ function inside(config: Config, facts: Facts, setting: ExecSetting): Act[] {
     ...planOomScore(config),
     // Through a descriptor of the thread's own attributes, opened by its unchanged credentials.
     ...planLabels(config),
+    ...planOpenUser(config),
     ...planNamespaces(config),
+    ...planEnterUser(config),
     ...planKeyring(config, setting),
     ...(terminal ? [openRoot(), planPty(facts, false)] : []),
     ...planDirectory(config),

@@ -25,13 +25,32 @@ Deno.test("a container in a joined user namespace is made by a process that has 
     const clone = child.findIndex((line) => line.startsWith("clone("));
     assertEquals(child.slice(clone - 3, clone + 2), [
       'openat(-100, "/u", O_RDONLY|O_CLOEXEC)',
-      "setns(<1 back>, CLONE_NEWUSER)",
-      "close(<2 back>)",
-      "clone(CLONE_VM|CLONE_VFORK|CLONE_PARENT|CLONE_PARENT_SETTID|CLONE_NEWNS|CLONE_NEWPID|CLONE_NEWUTS|SIGCHLD, " +
+      "setns(<join>, CLONE_NEWUSER)",
+      "close(<join>)",
+      "clone(CLONE_VM|CLONE_PARENT|CLONE_PARENT_SETTID|CLONE_VFORK|CLONE_NEWNS|CLONE_NEWPID|CLONE_NEWUTS|SIGCHLD, " +
       "0, &child, 0, 0)",
       "exit_group(0)",
     ]);
     const whats = actsOf(plan, "container").map(({ what }) => what);
     assert(whats.includes("become root of the user namespace"));
   }
+});
+
+Deno.test("what is created there is made at once, and the joiner's own failure is seen", () => {
+  const setting = exampleSetting({ keep: true, creation: { fifo: "/fifo", pidFiles: [] } });
+  const plan = planContainer(CONFIG, exampleFacts(), setting);
+  const lines = writeSteps(actsOf(plan));
+  assert(lines.some((line) => line.startsWith("clone(") && line.includes("CLONE_CHILD_CLEARTID|CLONE_NEWNS")));
+  const wait = actsOf(plan, "launcher").find(({ what }) => what === "start a process that joins the user namespace");
+  assertEquals([wait?.steps.at(-1)?.onZero, wait?.steps.at(-1)?.onPositive], ["created", "unready"]);
+});
+
+Deno.test("the joiner joins all others with the host's root, before the user namespace", () => {
+  const namespaces = [...CONFIG.linux.namespaces, { type: "network", path: "/n" } as const];
+  const config = { ...CONFIG, linux: { ...CONFIG.linux, namespaces } };
+  const lines = writeSteps(actsOf(planContainer(config, exampleFacts(), exampleSetting())));
+  assertEquals(lines.filter((line) => line.startsWith("setns(")).map((line) => line.split(", ")[1]), [
+    "CLONE_NEWNET)",
+    "CLONE_NEWUSER)",
+  ]);
 });

@@ -43,10 +43,14 @@ export function unshareOptions(config: Config): string {
   return config.linux.namespaces.filter(({ path }) => path === undefined).map(({ type }) => FLAGS[type][1]).join(" ");
 }
 
-/** What the launcher does before the clone, for namespaces that only a child's exec enters, or that exist already. */
-export function planBeforeClone(config: Config, facts: Facts): Act[] {
+/**
+ * What the launcher does before the clone, for namespaces that only a child's exec enters, or that exist already.
+ *
+ * @param joiner true where a process between joins all others (`joined_user.ts`).
+ */
+export function planBeforeClone(config: Config, facts: Facts, joiner = false): Act[] {
   // The time namespace, too: a child that shares the launcher's memory may not enter one by itself.
-  const joins = planJoins(config, (type) => type === "pid" || type === "time");
+  const joins = planJoins(config, (type) => (type === "pid" && !joiner) || type === "time");
   return [...planTime(config, facts), ...(joins.length === 0 ? [] : [rememberPid()]), ...joins];
 }
 
@@ -66,8 +70,8 @@ function rememberPid(): Act {
 }
 
 /** Before paddock is executed: a process whose children are born elsewhere can make no threads (`man 7 pid_namespaces`). */
-export function planReturn(config: Config): Act[] {
-  if (!config.linux.namespaces.some(({ type, path }) => type === "pid" && path !== undefined)) return [];
+export function planReturn(config: Config, joiner = false): Act[] {
+  if (joiner || !config.linux.namespaces.some(({ type, path }) => type === "pid" && path !== undefined)) return [];
   return [{
     what: "go back to the launcher's own pid namespace",
     why: "paddock makes threads, which must be born where it is",
@@ -100,11 +104,20 @@ function planTime(config: Config, facts: Facts): Act[] {
   }];
 }
 
-/** What the child does first of all in its namespaces: those that are joined, the loopback device, the cgroup namespace. */
-export function planNamespaces(config: Config): Act[] {
+/** The joins of a process between, which has the host's root yet: whoever they belong to may be another than whose ids are joined. */
+export function planJoinsBefore(config: Config): Act[] {
+  return planJoins(config, (type) => type !== "time" && type !== "user");
+}
+
+/**
+ * What the child does first of all in its namespaces: those that are joined, the loopback device, the cgroup namespace.
+ *
+ * @param joiner true where a process between has joined them.
+ */
+export function planNamespaces(config: Config, joiner = false): Act[] {
   return [
-    // The user namespace was joined before: see joined_user.ts.
-    ...planJoins(config, (type) => !["pid", "time", "user"].includes(type)),
+    // The user namespace is joined before, or after: see joined_user.ts.
+    ...planJoins(config, (type) => !joiner && !["pid", "time", "user"].includes(type)),
     ...(isNew(config, "cgroup") ? [cgroupNamespace()] : []),
     ...(isNew(config, "network") ? [loopback()] : []),
   ];
