@@ -264,7 +264,10 @@ test("list tells of all, as a table, by ids, and as JSON; gc leaves them alone",
   await ok(box, "gc");
   await ok(box, "run", box.rootfs, "true");
   assertEquals(await ok(box, "list", "--quiet"), "a\nb\n");
-  assertMatch(await ok(box, "list"), /^ID +PID +STATUS +BUNDLE +CREATED\na +\d+ +running .*\nb +\d+ +created /);
+  assertMatch(
+    await ok(box, "list"),
+    /^ID +PID +STATUS +BUNDLE +CREATED +OWNER\na +\d+ +running .* root\nb +\d+ +created /,
+  );
   const listed = JSON.parse(await ok(box, "list", "--format", "json")) as Record<string, unknown>[];
   assertEquals(listed.map(({ id, status }) => [id, status]), [["a", "running"], ["b", "created"]]);
   assertEquals(listed[0]?.["annotations"], { "org.example": "x" });

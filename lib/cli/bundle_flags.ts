@@ -10,12 +10,14 @@ const bundle: Option = { name: "bundle", short: "b", value: "DIR", path: true, h
 /** What `create` takes, and `run` of a bundle too. */
 export const CREATE_FLAGS: readonly Option[] = [
   bundle,
+  { name: "config", short: "f", value: "FILE", path: true, help: "another file than the bundle's config.json" },
   { name: "pid-file", value: "FILE", path: true, help: "file that the process id is written to" },
   { name: "console-socket", value: "SOCKET", path: true, help: "unix socket that the terminal is sent to" },
   { name: "pidfd-socket", value: "SOCKET", path: true, help: "unix socket that its process descriptor is sent to" },
   { name: "no-pivot", help: "taken for runc's sake; the root is always pivoted" },
   { name: "no-new-keyring", help: "it has the session keyring of who calls" },
   { name: "preserve-fds", value: "N", help: "further descriptors for the command (0)" },
+  { name: "no-subreaper", help: "taken for runc's sake; nobody else's processes are reaped" },
 ];
 
 /** What `run` of a bundle takes beside them. */
@@ -23,11 +25,12 @@ export const BUNDLE_RUN_FLAGS: readonly Option[] = [
   ...CREATE_FLAGS,
   { name: "detach", short: "d", help: "end once its command has begun" },
   { name: "keep", help: "its state stays when it has ended, until delete" },
-  { name: "no-subreaper", help: "taken for runc's sake; nobody else's processes are reaped" },
 ];
 
-/** The same on paddock's own `run`, whose other flags are about images. */
-export const RUN_OF_BUNDLE_FLAGS: readonly Option[] = BUNDLE_RUN_FLAGS.map((option) => ({
+/** The same on paddock's own `run`, whose other flags are about images, `--config` among them. */
+export const RUN_OF_BUNDLE_FLAGS: readonly Option[] = BUNDLE_RUN_FLAGS.filter(({ name }) => name !== "config").map((
+  option,
+) => ({
   ...option,
   ...(option.name === "bundle" ? { help: "run this OCI bundle; the word is the container's id" } : {}),
   group: "Bundles",

@@ -324,6 +324,14 @@ export const COMMANDS: readonly Command[] = [
       { name: "additional-gids", short: "g", value: "GID", repeat: true, help: "one more group" },
       { name: "cap", short: "c", value: "CAP", repeat: true, help: "one more capability" },
       { name: "no-new-privs", help: "nothing that it executes gives it more rights" },
+      { name: "apparmor", value: "PROFILE", help: "AppArmor profile that it has" },
+      { name: "process-label", value: "LABEL", help: "SELinux label that it has" },
+      {
+        name: "cgroup",
+        value: "[CONTROLLER:]PATH",
+        repeat: true,
+        help: "cgroup below the container's that it goes into; it must be there",
+      },
       { name: "ignore-paused", help: "run it in a paused container as well: it waits there" },
       { name: "preserve-fds", value: "N", help: "further descriptors for the command (0)" },
     ],
@@ -372,9 +380,14 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     options: [
       { name: "bundle", short: "b", value: "DIR", path: true, help: "directory that it is written into (.)" },
+      { name: "file", short: "f", value: "FILE", path: true, help: "another name than config.json" },
+      { name: "rootless", help: "for an ordinary user, who is root in a user namespace" },
       { name: "to-stdout", help: "print it" },
     ],
-    examples: [["paddock spec && paddock create web", "with a root filesystem in ./rootfs"]],
+    examples: [
+      ["paddock spec && paddock create web", "with a root filesystem in ./rootfs"],
+      ["paddock spec --rootless --bundle ./web", "for a container of an ordinary user"],
+    ],
     load: () => import("./verbs/spec.ts").then(({ spec }) => ({ run: spec })),
   },
   {

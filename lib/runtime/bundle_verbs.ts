@@ -43,7 +43,14 @@ export function readState(id: string, { root }: Roots): OciState {
 
 /** The states of all. */
 export function listStates({ root }: Roots): OciState[] {
-  return listBundleContainers(root).map(stateOf);
+  return listBundleContainers(root).map((seen) => ({ ...stateOf(seen), owner: ownerOf(seen) }));
+}
+
+/** Who made it: a name, or a number with a mark where it has none, as runc writes them. */
+function ownerOf({ directory }: BundleContainer): string {
+  const { uid } = Deno.statSync(directory);
+  const users = isThere("/etc/passwd") ? Deno.readTextFileSync("/etc/passwd").split("\n") : [];
+  return users.map((line) => line.split(":")).find((fields) => fields[2] === String(uid))?.[0] ?? `#${uid}`;
 }
 
 function stateOf({ id, record, status, pid }: BundleContainer): OciState {

@@ -42,6 +42,8 @@ export interface CreateOptions extends Roots {
   readonly id: string;
   /** Directory with `config.json`, absolute. */
   readonly bundle: string;
+  /** The file in place of the bundle's `config.json`, absolute. */
+  readonly config?: string;
   readonly pidFile?: string;
   readonly consoleSocket?: string;
   /** For `run`: start it as well. `watch` stays in the foreground until its end. */
@@ -65,7 +67,7 @@ export interface CreateOptions extends Roots {
 export async function createFromBundle(options: CreateOptions, voice: Voice): Promise<number> {
   const facts = probeHost();
   requireRoot(facts);
-  const { config, warnings } = readBundle(options.bundle, facts);
+  const { config, warnings } = readBundle(options, facts);
   warnings.forEach(({ path, problem }) => voice.note(`${path}: ${problem}; left out`));
   checkTerminal(config, options);
   const handed = takeDescriptors(options.given);
@@ -84,8 +86,8 @@ export async function createFromBundle(options: CreateOptions, voice: Voice): Pr
  *
  * @throws PaddockError where there is none, or something in it cannot be.
  */
-function readBundle(bundle: string, { capabilities }: Facts): BundleConfig {
-  const { config, warnings } = readBundleConfig(readText(`${bundle}/config.json`), { bundle, capabilities });
+function readBundle({ bundle, config: file = `${bundle}/config.json` }: CreateOptions, facts: Facts): BundleConfig {
+  const { config, warnings } = readBundleConfig(readText(file), { bundle, capabilities: facts.capabilities });
   return { config: { ...config, root: { ...config.root, path: realPath(config.root.path) } }, warnings };
 }
 

@@ -4,21 +4,22 @@
  * @module
  */
 import { PaddockError } from "../base/errors.ts";
+import { syscall } from "../kernel/syscall.ts";
 import { exampleConfigFile } from "../spec/example_config.ts";
 import { describeFeatures } from "../spec/features.ts";
 import { HOOK_NAMES } from "../spec/validate_hooks.ts";
 import { SECCOMP_ACTIONS, SECCOMP_ARCHITECTURES, SECCOMP_FLAGS, SECCOMP_OPERATORS } from "../spec/seccomp.ts";
 
-/** A `config.json` to begin with. */
-export function formatExampleConfig(): string {
-  return `${JSON.stringify(exampleConfigFile(), null, 2)}\n`;
+/** A `config.json` to begin with; `isRootless` for whoever calls, without root's rights. */
+export function formatExampleConfig(isRootless = false): string {
+  const ids = isRootless ? { uid: syscall("geteuid"), gid: syscall("getegid") } : undefined;
+  return `${JSON.stringify(exampleConfigFile(ids), null, 2)}\n`;
 }
 
 /** Writes it into a bundle. @throws PaddockError where there is one already, or the directory takes none. */
-export function writeExampleConfig(bundle: string): void {
-  const path = `${bundle}/config.json`;
+export function writeExampleConfig(path: string, isRootless = false): void {
   try {
-    Deno.writeTextFileSync(path, formatExampleConfig(), { createNew: true, mode: 0o644 });
+    Deno.writeTextFileSync(path, formatExampleConfig(isRootless), { createNew: true, mode: 0o644 });
   } catch (cause) {
     throw new PaddockError(`cannot write ${path}: ${(cause as Error).message}`, {
       hint: "remove the one that is there, or choose another directory with --bundle",

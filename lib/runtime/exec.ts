@@ -19,6 +19,7 @@ import { checkConfig } from "../spec/validate.ts";
 import { type BundleContainer, openBundleContainer } from "../state/bundle_container.ts";
 import { makeDirectory, type Roots } from "../state/root.ts";
 import { takeDescriptors } from "./descriptors.ts";
+import { chooseCgroups, parseSubCgroups } from "./exec_cgroups.ts";
 import { compileFilter } from "./filter.ts";
 import { COMMAND_FILE } from "./finish_exec.ts";
 import { requireRoot } from "./run.ts";
@@ -38,6 +39,8 @@ export interface ExecOptions extends Roots {
   readonly pidfdSocket?: string;
   /** How many descriptors from 3 on the command gets. */
   readonly preserved: number;
+  /** Sub-cgroups of the container's, as `--cgroup` has them. */
+  readonly cgroups: readonly string[];
   readonly ignorePaused: boolean;
   /** Global options that `finish` is to have as well. */
   readonly passedOn: readonly string[];
@@ -51,7 +54,9 @@ export interface ProcessChanges {
   readonly user?: { readonly uid: number; readonly gid?: number };
   readonly additionalGids: readonly number[];
   readonly capabilities: readonly string[];
-  readonly noNewPrivileges?: true;
+  readonly noNewPrivileges?: boolean;
+  readonly apparmorProfile?: string;
+  readonly selinuxLabel?: string;
 }
 
 /**
@@ -109,7 +114,9 @@ function chooseProcess(own: Process, { processFile, changes, tty }: ExecOptions)
       ...(changes.user === undefined ? {} : { uid: changes.user.uid, gid: changes.user.gid ?? 0 }),
       additionalGids: [...(own.user.additionalGids ?? []), ...changes.additionalGids],
     },
-    ...(changes.noNewPrivileges ? { noNewPrivileges: true } : {}),
+    ...(changes.noNewPrivileges === undefined ? {} : { noNewPrivileges: changes.noNewPrivileges }),
+    ...(changes.apparmorProfile === undefined ? {} : { apparmorProfile: changes.apparmorProfile }),
+    ...(changes.selinuxLabel === undefined ? {} : { selinuxLabel: changes.selinuxLabel }),
     ...(more.length === 0 ? {} : {
       capabilities: {
         ...own.capabilities,
@@ -184,7 +191,7 @@ function start(
       annotations: config.annotations,
     },
     keyring: seen.record.callersKeyring ? false : sessionKeyring(id),
-    joins: seen.record.cgroupPaths,
+    joins: chooseCgroups(seen.record.cgroupPaths, parseSubCgroups(options.cgroups), facts.cgroup, seen.pid),
     detached: detach,
     pidFiles: pidFile === undefined ? [] : [pidFile],
     ...(consoleSocket === undefined ? {} : { consoleSocket }),

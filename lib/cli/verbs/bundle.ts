@@ -50,8 +50,15 @@ export async function list(words: Words, host: Host): Promise<number> {
   if (isOn(words, "quiet")) host.print(states.map(({ id }) => `${id}\n`).join(""));
   else if (lastValue(words, "format") === "json") host.print(`${JSON.stringify(states)}\n`);
   else {
-    const rows = states.map(({ id, pid, status, bundle, created }) => [id, String(pid), status, bundle, created]);
-    host.print(`${formatTable(["ID", "PID", "STATUS", "BUNDLE", "CREATED"], rows)}\n`);
+    const rows = states.map(({ id, pid, status, bundle, created, owner }) => [
+      id,
+      String(pid),
+      status,
+      bundle,
+      created,
+      owner,
+    ]);
+    host.print(`${formatTable(["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"], rows)}\n`);
   }
   return 0;
 }

@@ -24,11 +24,13 @@ export function readCreateOptions(words: Words, host: Host): CreateOptions {
     const given = lastValue(words, name);
     return given === undefined ? undefined : resolveHostPath(given, host);
   };
+  const config = path("config");
   const [pidFile, consoleSocket, pidfdSocket] = [path("pid-file"), path("console-socket"), path("pidfd-socket")];
   return {
     ...readRoots(words, host),
     id: words.positionals[0] ?? "",
     bundle: path("bundle") ?? host.cwd(),
+    ...(config === undefined ? {} : { config }),
     ...(pidFile === undefined ? {} : { pidFile }),
     ...(consoleSocket === undefined ? {} : { consoleSocket }),
     ...(pidfdSocket === undefined ? {} : { pidfdSocket }),

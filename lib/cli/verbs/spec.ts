@@ -11,8 +11,13 @@ import { isOn, lastValue } from "../words.ts";
 /** Writes a `config.json`; one that is there stays. */
 export async function spec(words: Words, host: Host): Promise<number> {
   const { formatExampleConfig, writeExampleConfig } = await import("../../runtime/describe.ts");
-  if (isOn(words, "to-stdout")) host.print(formatExampleConfig());
-  else writeExampleConfig(resolveHostPath(lastValue(words, "bundle") ?? ".", host));
+  const isRootless = isOn(words, "rootless");
+  if (isOn(words, "to-stdout")) host.print(formatExampleConfig(isRootless));
+  else {
+    const bundle = resolveHostPath(lastValue(words, "bundle") ?? ".", host);
+    const file = lastValue(words, "file") ?? "config.json";
+    writeExampleConfig(file.startsWith("/") ? file : `${bundle}/${file}`, isRootless);
+  }
   return 0;
 }
 
