@@ -27,8 +27,10 @@ export const BUNDLE_RUN_FLAGS: readonly Option[] = [
   { name: "keep", help: "its state stays when it has ended, until delete" },
 ];
 
-/** The same on paddock's own `run`, whose other flags are about images, `--config` among them. */
-export const RUN_OF_BUNDLE_FLAGS: readonly Option[] = BUNDLE_RUN_FLAGS.filter(({ name }) => name !== "config").map((
+/** The same on paddock's own `run`, whose other flags are about images, `--config` and `--detach` among them. */
+export const RUN_OF_BUNDLE_FLAGS: readonly Option[] = BUNDLE_RUN_FLAGS.filter(({ name }) =>
+  name !== "config" && name !== "detach"
+).map((
   option,
 ) => ({
   ...option,

@@ -31,7 +31,7 @@ export const COMMANDS: readonly Command[] = [
       "With --bundle, or where the only word is an id and the working directory holds a config.json (and no file of " +
       "that name), it runs an OCI bundle as runc does: created, started, and deleted at its end.",
     positionals: [IMAGE, COMMAND],
-    options: [...RUN_FLAGS.filter(({ name }) => name !== "detach"), ...RUN_OF_BUNDLE_FLAGS],
+    options: [...RUN_FLAGS, ...RUN_OF_BUNDLE_FLAGS],
     examples: [
       ["paddock run rootfs.tar.gz", "what the image would run, or sh"],
       ["paddock run -it host bash", "a shell in a throw-away copy of this host"],

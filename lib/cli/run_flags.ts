@@ -9,6 +9,13 @@ import type { Option } from "./types.ts";
 const container = inGroup("Container", [
   { name: "name", value: "NAME", help: "name it; without --rm it is kept when it ends" },
   { name: "rm", help: "remove it when it ends, though it has a name" },
+  { name: "detach", short: "d", help: "leave it in the background, and print its id" },
+  {
+    name: "log-driver",
+    value: "file|none",
+    choices: ["file", "none"],
+    help: "what becomes of its output in the background (file)",
+  },
   { name: "interactive", short: "i", help: "pass standard input to it (it is; -i=false: empty)" },
   { name: "tty", short: "t", help: "give it a terminal (it has one if you call from one)" },
   { name: "init", help: "run a small init as process 1 that forwards signals and reaps" },
@@ -124,12 +131,6 @@ const security = inGroup("Security", [
 
 /** docker's flags that people type from habit, and what does the same here. */
 const elsewhere: readonly Option[] = [
-  {
-    name: "detach",
-    short: "d",
-    help: "",
-    refused: "it stays in the foreground: put it in the background with the shell's &",
-  },
   { name: "publish", short: "p", value: "PORT", help: "", refused: "with --network host its ports are the host's own" },
   { name: "publish-all", short: "P", help: "", refused: "with --network host its ports are the host's own" },
   { name: "restart", value: "POLICY", help: "", refused: "let the shell or a systemd unit start it again" },

@@ -6,7 +6,7 @@
 import { UsageError } from "../base/errors.ts";
 import { checkName } from "../base/names.ts";
 import { parseSize } from "../base/sizes.ts";
-import type { MountOption, RunOptions } from "../spec/run_options.ts";
+import type { LogDriver, MountOption, RunOptions } from "../spec/run_options.ts";
 import type { Host, Words } from "./types.ts";
 import { readContainerPath, readFlag, readFlags, readInteger, readPair, resolveHostPath } from "./values/flag.ts";
 import { readBlkio, readCpu, readMemory, readPidsLimit } from "./values/limits.ts";
@@ -67,11 +67,15 @@ type Part<K extends keyof RunOptions> = Pick<RunOptions, K>;
 function readContainer(
   words: Words,
   host: Host,
-): Part<"config" | "name" | "rm" | "interactive" | "tty" | "init" | "trace" | "stopSignal" | "labels"> {
+): Part<
+  "config" | "name" | "rm" | "detach" | "logDriver" | "interactive" | "tty" | "init" | "trace" | "stopSignal" | "labels"
+> {
   return {
     ...optional("config", readFlag(words, "config", (text) => resolveHostPath(text, host))),
     ...optional("name", readFlag(words, "name", checkName)),
     rm: isOn(words, "rm"),
+    detach: isOn(words, "detach"),
+    logDriver: (lastValue(words, "log-driver") ?? "file") as LogDriver,
     interactive: words.switches.get("interactive") ?? true,
     tty: isOn(words, "tty"),
     init: isOn(words, "init"),

@@ -20,6 +20,8 @@ Deno.test("readRunOptions: nothing asked for gives the defaults", () => {
     image: "img",
     command: [],
     rm: false,
+    detach: false,
+    logDriver: "file",
     interactive: true,
     tty: false,
     init: false,

@@ -23,6 +23,7 @@ import {
   planWaitForStart,
 } from "./created.ts";
 import { planPreserved, PRESERVED_REGIONS } from "./descriptors.ts";
+import { DETACH_REGIONS, planAttend, planDivide, planLetGo, planLogStreams } from "./detach.ts";
 import { freshnessRegions, GIVE_UP, planAnew, planFreshness } from "./freshness.ts";
 import type { CachedRun } from "./seen.ts";
 import { HOST_CHECK_REGIONS, planHostCheck } from "./host_check.ts";
@@ -128,6 +129,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
     ...(setting.finish === undefined
       ? standAlone(config, setting, cgroup)
       : [handOver(config, setting, cgroup, setting.finish)]),
+    ...(setting.detachment === undefined ? [] : [attend(setting)]),
   ];
   const [first, ...others] = sections;
   const plan = {
@@ -141,6 +143,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
       ...(isNew(config, "user") ? USER_NAMESPACE_REGIONS : {}),
       ...(setting.creation === undefined ? {} : { ...CREATION_REGIONS, ...consoleSize(config) }),
       ...shiftedRegions(config),
+      ...(setting.detachment === undefined ? {} : DETACH_REGIONS),
       ...NETLINK_REGIONS,
       ...netDeviceRegions(config),
       ...hookRegions(config),
@@ -180,6 +183,7 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
     fault: "launcher.fault",
     acts: [
       ...planLauncher(setting),
+      ...(setting.detachment === undefined ? [] : planDivide(setting.detachment)),
       ...(setting.finish === undefined ? planHostCheck(facts, cgroup.paths) : []),
       ...planState(setting, cgroup.paths),
       ...planDirectories(config, setting),
@@ -250,6 +254,8 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...planSession(isWatched(setting)),
     // The host's /dev/null: the container's is not there yet.
     ...(setting.interactive || config.process.terminal ? [] : [planEmptyInput()]),
+    // One with a terminal gets that later, and shares its descriptors with the launcher until then.
+    ...(setting.detachment === undefined || config.process.terminal ? [] : [planLogStreams()]),
     ...planPolicies(config),
     // After the cgroup was entered, for it becomes the root of the cgroup namespace.
     ...planNamespaces(config, joinedUser(config) !== undefined),
@@ -324,7 +330,8 @@ function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupAct
   const loop = config.process.terminal
     ? planRelay(facts, setting)
     : planWatch({ freeze: cgroup.freeze ?? [], thaw: cgroup.thaw ?? [] });
-  const started = [...created, ...planStarted(setting), ...planShiftedRelease(config, mountKey)];
+  const letGo = setting.detachment === undefined ? [] : [planLetGo(config.process.terminal === true)];
+  const started = [...created, ...planStarted(setting, letGo), ...planShiftedRelease(config, mountKey)];
   return followed(config, setting, "while the container lives", started, loop);
 }
 
@@ -394,6 +401,11 @@ function handOver(
 function tryAnew(config: Config, setting: Setting, cgroup: CgroupActs, cached: CachedRun): Act[] {
   const removal = [...cgroup.remove, ...planRemoval(config, setting, "leftovers"), ...planExit(setting).slice(0, -1)];
   return [planWhetherAnew("leftovers", "outcome"), ...redirect(removal, GIVE_UP), giveUpLock(), planAnew(cached)];
+}
+
+/** The half of a launcher that the caller waits for. */
+function attend(setting: Setting): Section {
+  return { side: "launcher", title: "meanwhile, before the caller", fault: "exit", acts: [planAttend(setting.id)] };
 }
 
 /** The same without paddock: one line, and the clean-up once more, as long as it takes. */

@@ -222,8 +222,12 @@ export function planClone({ arch, flags: asked, unshare, concurrent, next }: Clo
   };
 }
 
-/** After the clone: a child that failed is waited for; one that runs is watched. */
-export function planStarted(setting: Setting): Act[] {
+/**
+ * After the clone: a child that failed is waited for; one that runs is watched.
+ *
+ * @param first what is done when it runs, before the memory of what has run is given back.
+ */
+export function planStarted(setting: Setting, first: readonly Act[] = []): Act[] {
   // Of one that was created first it is written already.
   const recorded = setting.creation !== undefined;
   return [
@@ -238,6 +242,7 @@ export function planStarted(setting: Setting): Act[] {
       ],
     },
     ...(recorded ? [] : [recordPid(setting)]),
+    ...first,
     ...(setting.trace ? [] : [forgetSteps(setting)]),
   ];
 }

@@ -6,6 +6,7 @@
  */
 import type { Creation } from "./creation.ts";
 import type { ListenerState } from "./seccomp/listener_state.ts";
+import type { Detachment } from "./detach.ts";
 import type { CachedRun } from "./seen.ts";
 
 /** Where a container lives, and what surrounds it. */
@@ -51,6 +52,8 @@ export interface Setting {
   readonly keyring?: string | false;
   /** The bundle that the container is made from, absolute: what hooks are told, and where those of the runtime begin. */
   readonly bundle?: string;
+  /** For a container in the background; absent: the caller waits for its end. */
+  readonly detachment?: Detachment;
   /** For a launcher that the next run of the same words takes from the cache; it is never `prepared`. */
   readonly cached?: CachedRun;
 }

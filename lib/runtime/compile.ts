@@ -44,6 +44,8 @@ function refuse(options: RunOptions): void {
     ? "a tarball on standard input"
     : options.trace
     ? "--trace"
+    : options.detach
+    ? "--detach"
     : options.rwSave !== undefined
     ? "--rw-save"
     : undefined;

@@ -7,6 +7,7 @@ import { probeHost } from "../host/probe.ts";
 import { planContainer } from "../plan/build.ts";
 import { explainAsJson, explainAsShell, explainAsSyscalls } from "../plan/explain.ts";
 import type { RunOptions } from "../spec/run_options.ts";
+import { detachmentOf, isKept } from "./detachment.ts";
 import { openImage } from "./open_image.ts";
 import { prepareContainer } from "./prepare.ts";
 import type { Voice } from "./voice.ts";
@@ -31,13 +32,17 @@ export async function explainContainer(
   const image = await openImage(options, facts, "look", voice);
   image.notes.forEach((note) => voice.note(note));
   const id = options.name ?? "example";
+  const where = {
+    stateDir: `${options.root}/${id}`,
+    dataDir: `${options.dataRoot}/containers/${id}`,
+    keep: isKept(options),
+  };
   const { config, setting } = await prepareContainer(options, facts, image, {
     id,
     name: id,
-    stateDir: `${options.root}/${id}`,
-    dataDir: `${options.dataRoot}/containers/${id}`,
+    ...where,
     prepared: true,
-    keep: options.name !== undefined && !options.rm,
+    ...detachmentOf(options, where),
     finish: { argv: ["/usr/local/bin/paddock", "finish", id], env: [] },
   });
   const plan = planContainer(config, facts, setting);

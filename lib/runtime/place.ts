@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Detachment } from "../plan/detach.ts";
 import type { Setting } from "../plan/setting.ts";
 
 /** Where a container will live, and how it ends. */
@@ -16,5 +17,7 @@ export interface Place {
   /** What an overlaid container writes is kept in memory, and nobody has to remove it. */
   readonly inMemory?: true;
   readonly keep: boolean;
+  /** Where nobody waits for it. */
+  readonly detachment?: Detachment;
   readonly finish?: Setting["finish"];
 }

@@ -15,6 +15,7 @@ import { buildConfig } from "../spec/from_options.ts";
 import { buildHosts, buildResolvConf } from "../spec/network_files.ts";
 import type { RunOptions } from "../spec/run_options.ts";
 import { checkConfig } from "../spec/validate.ts";
+import { LOG_FILE, MONITOR_FILE } from "../state/container.ts";
 import { compileFilter, withProfile } from "./filter.ts";
 import type { OpenedImage } from "./open_image.ts";
 import type { Place } from "./place.ts";
@@ -56,16 +57,18 @@ export async function prepareContainer(
     name: place.name,
     rootfs,
     stateDir: place.stateDir,
-    stateFiles: ["config.json", "state.json"],
+    stateFiles: ["config.json", "state.json", ...(place.detachment === undefined ? [] : [LOG_FILE, MONITOR_FILE])],
     prepared: place.prepared,
     files,
     present: findPresent([...config.mounts.map(({ destination }) => destination), ...Object.keys(files)], image.layers),
     sources: findSources(options),
     ...(options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent }),
-    interactive: options.interactive,
+    // Nobody is there to type, and the end of the input is no word to a shell.
+    interactive: options.interactive && place.detachment === undefined,
     init: options.init,
     ...(place.finish === undefined ? {} : { finish: place.finish }),
     keep: place.keep,
+    ...(place.detachment === undefined ? {} : { detachment: place.detachment }),
     trace: options.trace,
     ...(filter === undefined ? {} : { filter }),
     ...(cached === undefined ? {} : { cached: cached(config) }),

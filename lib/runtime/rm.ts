@@ -6,7 +6,13 @@
 import { PaddockError } from "../base/errors.ts";
 import { killCgroups } from "../kernel/cgroup.ts";
 import { syscall } from "../kernel/syscall.ts";
-import { adoptContainer, openContainer, type OwnedContainer, type SeenContainer } from "../state/container.ts";
+import {
+  adoptContainer,
+  openContainer,
+  type OwnedContainer,
+  readLauncherPid,
+  type SeenContainer,
+} from "../state/container.ts";
 import { isLocked } from "../state/lock.ts";
 import type { Roots } from "../state/root.ts";
 import { checkTransition } from "../state/status.ts";
@@ -55,12 +61,14 @@ const PATIENCE = 10_000;
  * Kills everything in the container's cgroups and waits for its launcher to clean up; a launcher that does not end is
  * killed after.
  */
-async function endContainer({ id, directory, record, pid }: SeenContainer): Promise<void> {
+async function endContainer(seen: SeenContainer): Promise<void> {
+  const { id, directory, record, pid } = seen;
   if (record !== undefined && record.cgroupPaths.length > 0) killCgroups(record.cgroupPaths);
   // Without a cgroup its first process is killed, and with that all of its pid namespace.
   else if (pid !== undefined) killWhileLocked(directory, pid);
   if (await waitForEnd(directory, PATIENCE)) return;
-  if (record?.launcherPid !== undefined) killWhileLocked(directory, record.launcherPid);
+  const launcher = readLauncherPid(seen);
+  if (launcher !== undefined) killWhileLocked(directory, launcher);
   if (await waitForEnd(directory, PATIENCE)) return;
   throw new PaddockError(`container '${id}' does not end: a process in it cannot be killed`, {
     hint: "it waits in the kernel, for a disk or a network filesystem: see ps -eo pid,stat,wchan,comm",

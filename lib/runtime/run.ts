@@ -27,6 +27,7 @@ import { dataDirectoryOf, ensureDataDirectories, makeDataDirectory } from "../st
 import { keepLauncher, launcherEnvironment } from "../state/launcher_cache.ts";
 import { ensurePrivateDirectory } from "../state/root.ts";
 import { type Beginning, type Cacheable, seeCacheable } from "./cached_run.ts";
+import { detachmentOf, isKept } from "./detachment.ts";
 import { eraseContainer } from "./erase_container.ts";
 import { quickGc } from "./gc.ts";
 import { type OpenedImage, openImage } from "./open_image.ts";
@@ -90,7 +91,7 @@ async function startCached(
     anew,
     stateRoot: options.root,
     config: writeConfigText(config),
-    record: describeContainer(options, image, place, config, image.rootfs(place)),
+    record: describeContainer(options, place, config, image.rootfs(place)),
   }));
   const launcher = assemble(planContainer(config, facts, setting));
   ensurePrivateDirectory(options.root);
@@ -121,10 +122,10 @@ async function start(
   relabelVolumes(options);
   const plan = planContainer(config, facts, setting);
   const record: ContainerRecord = {
-    ...describeContainer(options, image, place, config, setting.rootfs),
+    ...describeContainer(options, place, config, setting.rootfs),
     created: new Date().toISOString(),
     cgroupPaths: plan.cgroupPaths,
-    launcherPid: Deno.pid,
+    ...(options.detach ? {} : { launcherPid: Deno.pid }),
   };
   makeDataDir(options, owned, record);
   owned.writeRecord(record);
@@ -141,7 +142,6 @@ async function start(
 /** What is known of a container before it is planned. */
 function describeContainer(
   options: RunOptions,
-  image: OpenedImage,
   place: Place,
   config: Config,
   rootfs: RootfsSource,
@@ -154,7 +154,9 @@ function describeContainer(
     ...(image.id === undefined ? {} : { imageId: image.id }),
     imageConfig: describeAsImage(options, image.config),
     ...(options.userns === "host" ? {} : { ids: options.userns }),
-    ...(image.overlaid ? { dataDir: place.dataDir } : {}),
+    ...(place.dataDir === "" ? {} : { dataDir: place.dataDir }),
+    ...(place.detachment === undefined ? {} : { detached: true }),
+    ...(place.detachment?.log === undefined ? {} : { log: place.detachment.log }),
     layers: layersOf(rootfs),
     keep: place.keep,
   };
@@ -166,13 +168,17 @@ function layersOf(rootfs: RootfsSource): readonly string[] {
 }
 
 function choosePlace(options: RunOptions, image: OpenedImage, owned: OwnedContainer): Place {
+  const keep = isKept(options);
+  // The log of one that is kept, and its record, outlive a boot.
+  const dataDir = image.overlaid || (options.detach && keep) ? chooseDataDir(options, owned.id) : "";
   return {
     id: owned.id,
     name: options.name ?? owned.id,
     stateDir: owned.directory,
-    dataDir: image.overlaid ? chooseDataDir(options, owned.id) : "",
+    dataDir,
     prepared: true,
-    keep: options.name !== undefined && !options.rm,
+    keep,
+    ...detachmentOf(options, { stateDir: owned.directory, dataDir, keep }),
     finish: { argv: finishCommand(options, owned.id), env: finishEnvironment() },
   };
 }

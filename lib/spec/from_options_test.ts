@@ -13,6 +13,8 @@ const OPTIONS: RunOptions = {
   image: "web.tar",
   command: ["sh"],
   rm: false,
+  detach: false,
+  logDriver: "file",
   interactive: false,
   tty: false,
   init: false,

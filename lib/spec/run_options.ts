@@ -7,6 +7,9 @@
 import type { Cpu, IdMapping, Rlimit } from "./config.ts";
 import type { PullPolicy, RegistryOptions } from "./registry_options.ts";
 
+/** Where the output of a container in the background goes: a file of its own, or nowhere. */
+export type LogDriver = "file" | "none";
+
 /** A container as asked for. Paths of the host are absolute. */
 export interface RunOptions {
   /** Where the state of running containers is kept; `/run/paddock` unless given. */
@@ -27,6 +30,10 @@ export interface RunOptions {
   readonly name?: string;
   /** Remove the container at its end even though it has a name. */
   readonly rm: boolean;
+  /** It goes on in the background, and nobody waits for its end. */
+  readonly detach: boolean;
+  /** Where its output goes in the background: a file, or nowhere. */
+  readonly logDriver: LogDriver;
   readonly interactive: boolean;
   readonly tty: boolean;
   /** Run a small init as process 1 that forwards signals and reaps. */

@@ -54,6 +54,12 @@ export const RECORD_FILE = "state.json";
 /** The name of the file with the process id of the container's first process. */
 export const PID_FILE = "pid";
 
+/** The name of the file with the process id of the monitor of a container in the background. */
+export const MONITOR_FILE = "monitor";
+
+/** The name of the file with the output of a container in the background. */
+export const LOG_FILE = "log";
+
 /**
  * Makes a container's directory and takes its lock. A dead container has its id until it is removed.
  *
@@ -176,9 +182,17 @@ function knownBesides(directory: string, path: string): Partial<ContainerRecord>
 
 /** The launcher writes it in digits when the container's first process is there. */
 function readPid(directory: string): number | undefined {
-  const path = `${directory}/${PID_FILE}`;
+  return readNumber(`${directory}/${PID_FILE}`);
+}
+
+function readNumber(path: string): number | undefined {
   const pid = isThere(path) ? parseInt(Deno.readTextFileSync(path), 10) : 0;
   return pid > 0 ? pid : undefined;
+}
+
+/** The process that watches over the container, while its lock is held; a monitor writes its number itself. */
+export function readLauncherPid({ directory, record }: SeenContainer): number | undefined {
+  return readNumber(`${directory}/${MONITOR_FILE}`) ?? record?.launcherPid;
 }
 
 /** Puts a file in place of the one before in one step, readable by its owner alone. */

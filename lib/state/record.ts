@@ -35,6 +35,10 @@ export interface ContainerRecord {
   readonly cgroupPaths: readonly string[];
   /** True where it outlives its command: named, and not to be removed at its end. */
   readonly keep: boolean;
+  /** True where nobody waits for its end but its monitor. */
+  readonly detached?: boolean;
+  /** The file that its output goes to, absolute; absent where nobody keeps it. */
+  readonly log?: string;
   /** True where its processes have the keyring of who called, and none of the container's. */
   readonly callersKeyring?: boolean;
   /** The launcher's process: the container's parent. Only to be believed while the lock is held. */
@@ -108,6 +112,8 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["layers", (value) => isTexts(value) && (value as string[]).every(isPath), "optional"],
   ["cgroupPaths", (value) => isTexts(value) && (value as string[]).every(isPath)],
   ["keep", (value) => typeof value === "boolean"],
+  ["detached", (value) => typeof value === "boolean", "optional"],
+  ["log", isPath, "optional"],
   ["callersKeyring", (value) => typeof value === "boolean", "optional"],
   ["launcherPid", isPid, "optional"],
   ["pid", isPid, "optional"],

@@ -37,7 +37,7 @@ export async function run(words: Words, host: Host): Promise<number> {
 
 /** A command that is started from a terminal is at a terminal; undefined where the user has said what they want. */
 function beginsAtTerminal({ switches }: Words): boolean | undefined {
-  const said = switches.has("tty") || switches.has("interactive");
+  const said = switches.has("tty") || switches.has("interactive") || switches.has("detach");
   return said ? undefined : Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
 }
 
@@ -47,25 +47,24 @@ function beginsAtTerminal({ switches }: Words): boolean | undefined {
  */
 function isOfBundle({ values, switches, positionals }: Words, host: Host): boolean {
   const given = [...values.keys(), ...switches.keys()];
-  const bundle = given.filter((name) => RUN_OF_BUNDLE_FLAGS.some((option) => option.name === name));
+  const bundle = given.filter((name) => !isOfImage(name) && RUN_OF_BUNDLE_FLAGS.some((option) => option.name === name));
   if (values.has("bundle")) return refuseOthers(given);
   const [word = "", ...more] = positionals;
-  const isPlain = more.length === 0 && isName(word) && word !== "host" && !given.some(isOfImage);
+  const isPlain = more.length === 0 && isName(word) && word !== "host" &&
+    !given.some((name) => name !== "detach" && isOfImage(name));
   if (isPlain && !host.isThere(`${host.cwd()}/${word}`) && host.isThere(`${host.cwd()}/config.json`)) return true;
   if (bundle.length === 0) return false;
   throw new UsageError(`--${bundle[0]} is for an OCI bundle`, {
-    hint: bundle.includes("detach")
-      ? "an image stays in the foreground: put it in the background with the shell's &"
-      : "name it with --bundle, or call it in its directory with an id as the only word",
+    hint: "name it with --bundle, or call it in its directory with an id as the only word",
   });
 }
 
 function refuseOthers(given: readonly string[]): true {
-  const other = given.find(isOfImage);
+  const other = given.find((name) => name !== "detach" && isOfImage(name));
   if (other === undefined) return true;
   throw new UsageError(`--${other} is for images: config.json says all of a bundle`, { hint: "change config.json" });
 }
 
 function isOfImage(name: string): boolean {
-  return name !== "detach" && RUN_FLAGS.some((option) => option.name === name);
+  return RUN_FLAGS.some((option) => option.name === name);
 }

@@ -1,0 +1,156 @@
+/**
+ * A container in the background: the launcher divides, and the half that watches over it has a session of its own.
+ *
+ * ```
+ *   launcher                              monitor                        container
+ *   open the log, clone ────────────────▶ a session of its own
+ *   read the pipe                         all that any launcher does
+ *     (nothing yet: it is set up)         clone ───────────────────────▶ … its output is the log
+ *   ◀─ a byte ─────────────────────────── it has begun; let go of the caller's streams
+ *   print the id, end                     watch over it
+ *   ◀─ no byte: the monitor has ended
+ *   end as it did
+ * ```
+ *
+ * What goes wrong before the command begins is so told where the caller sees it, and is the caller's exit code.
+ *
+ * @module
+ */
+import { BUILT_IN } from "../program/layout.ts";
+import { type Act, AT_FDCWD, flags, previous, type Region, result, type Step, step, text } from "../program/step.ts";
+
+/** How a container in the background is set up. */
+export interface Detachment {
+  /** The file that its output goes to, absolute; absent: nowhere. */
+  readonly log?: string;
+  /** The file that the monitor's process id is written to, in seven digits. */
+  readonly monitorFile: string;
+}
+
+/** Descriptor of the log, or of what swallows the output. */
+const LOG_FD = 105;
+/** Ends of the pipe between the two halves. */
+const READ_FD = 106;
+const WRITE_FD = 107;
+
+/** Memory of these acts. */
+export const DETACH_REGIONS: Readonly<Record<string, Region>> = { pipe: { size: 8 }, monitor: { size: 8 } };
+
+/** Digits of a process id: the largest is 4194304 (`man 5 proc_sys_kernel`, pid_max). */
+const PID_DIGITS = 7;
+
+/** In the launcher, before it makes anything: the log, the pipe, and the monitor, which goes on with all that follows. */
+export function planDivide({ log, monitorFile }: Detachment): Act[] {
+  return [
+    {
+      what: `open ${log ?? "/dev/null"}`,
+      why: log === undefined ? "asked for: nobody keeps its output" : "its output is written there by itself",
+      shell: [`exec >>${log ?? "/dev/null"} 2>&1 </dev/null`],
+      steps: [
+        step("openat", [
+          AT_FDCWD,
+          text(log ?? "/dev/null"),
+          flags("O_WRONLY", "O_APPEND", "O_CREAT", "O_CLOEXEC"),
+          0o600,
+        ]),
+        ...moveTo(LOG_FD),
+      ],
+    },
+    {
+      what: "start the monitor",
+      why: "it watches over the container when the caller is gone; what it does before is still told here",
+      shell: ["setsid"],
+      steps: [
+        step("pipe2", [{ region: "pipe" }, flags("O_CLOEXEC")]),
+        step("@and", [{ load: "pipe" }, 0xffffffff]),
+        ...moveTo(READ_FD),
+        step("@shr", [{ load: "pipe" }, 32]),
+        ...moveTo(WRITE_FD),
+        // No new memory map that both share: a copy, as of any fork.
+        step("clone", [flags("SIGCHLD"), 0, 0, 0, 0], { label: "monitor", onPositive: "attend" }),
+        step("setsid", []),
+        step("close", [READ_FD]),
+        step("chdir", [text("/")]),
+        // A terminal's keys are not for it, and nobody is there to read what it would be asked for.
+        step("openat", [AT_FDCWD, text("/dev/null"), flags("O_RDONLY", "O_CLOEXEC")]),
+        step("dup3", [previous(), 0, 0]),
+        step("close", [previous(2)]),
+        step("getpid", []),
+        step("@digits", [previous(), { region: "monitor" }, PID_DIGITS]),
+        step("openat", [AT_FDCWD, text(monitorFile), flags("O_WRONLY", "O_CREAT", "O_CLOEXEC"), 0o600]),
+        step("write", [previous(), { region: "monitor" }, PID_DIGITS]),
+        step("close", [previous(2)]),
+      ],
+    },
+  ];
+}
+
+/** In the child: what it prints is the log's. A terminal takes the place of these later. */
+export function planLogStreams(): Act {
+  return {
+    what: "write its output to the log",
+    why: "no process stands between the command and the file",
+    shell: [],
+    steps: [step("dup3", [LOG_FD, 1, 0]), step("dup3", [LOG_FD, 2, 0])],
+  };
+}
+
+/**
+ * In the monitor, when the command has begun.
+ *
+ * @param relays whether it passes a terminal's output on: that goes to the log.
+ */
+export function planLetGo(relays: boolean): Act {
+  const own = relays ? LOG_FD : 0;
+  return {
+    what: "let go of the caller",
+    why: "the command has begun: the caller's streams are theirs again, and they go on",
+    shell: [],
+    steps: [
+      step("dup3", [own, 1, 0]),
+      step("dup3", [own, 2, 0]),
+      step("close", [LOG_FD]),
+      step("write", [WRITE_FD, text("1"), 1], { onNegative: "next" }),
+      step("close", [WRITE_FD]),
+    ],
+  };
+}
+
+/** In the half that the caller waits for: the id is printed when the command has begun. */
+export function planAttend(id: string): Act {
+  const line = `${id}\n`;
+  return {
+    what: "wait until the command has begun",
+    why: "what goes wrong before is the caller's to know",
+    shell: [`echo ${id}`],
+    steps: [
+      step("close", [WRITE_FD], { label: "attend" }),
+      step("read", [READ_FD, { region: "pipe" }, 1], {
+        label: "attend.read",
+        onNegative: "attend.read",
+        onZero: "attend.over",
+      }),
+      step("write", [1, text(line), new TextEncoder().encode(line).length], { onNegative: "next" }),
+      step("exit_group", [0]),
+      ...endAsTheMonitor(),
+    ],
+  };
+}
+
+/** What the monitor ended with: the command's own code where that was all too short, paddock's where it explained. */
+function endAsTheMonitor(): Step[] {
+  return [
+    step("wait4", [result("monitor"), { region: BUILT_IN.status }, 0, 0], { label: "attend.over", onNegative: "next" }),
+    step("@and", [{ load: BUILT_IN.status }, 0x7f], { onZero: "attend.code" }),
+    step("@add", [previous(), 128]),
+    step("exit_group", [previous()]),
+    step("@shr", [{ load: BUILT_IN.status }, 8], { label: "attend.code" }),
+    step("@and", [previous(), 0xff]),
+    step("exit_group", [previous()]),
+  ];
+}
+
+/** A descriptor gets another number, by which other steps know it. */
+function moveTo(fd: number): Step[] {
+  return [step("dup3", [previous(), fd, flags("O_CLOEXEC")]), step("close", [previous(2)])];
+}
