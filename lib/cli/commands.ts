@@ -201,6 +201,36 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./verbs/ps.ts"),
   },
   {
+    name: "logs",
+    summary: "print what a container in the background has printed",
+    positionals: [{ name: "CONTAINER" }],
+    options: [
+      { name: "follow", short: "f", help: "go on with what it prints, until it has ended" },
+      { name: "tail", short: "n", value: "LINES", help: "the last lines only, or all" },
+    ],
+    examples: [["paddock logs -f --tail 20 web", "the end of it, and what comes"]],
+    load: () => import("./verbs/logs.ts"),
+  },
+  {
+    name: "wait",
+    summary: "wait until containers have ended, and print their exit codes",
+    positionals: [{ name: "CONTAINER", repeat: true }],
+    options: [],
+    examples: [["paddock wait web", "one line for each"]],
+    load: () => import("./verbs/wait.ts"),
+  },
+  {
+    name: "stop",
+    summary: "ask containers to end, and kill those that do not",
+    positionals: [{ name: "CONTAINER", repeat: true }],
+    options: [
+      { name: "time", short: "t", value: "SECONDS", help: "how long it may take (10); -1 is for ever" },
+      { name: "signal", short: "s", value: "SIGNAL", help: "in place of the one that it was made with" },
+    ],
+    examples: [["paddock stop -t 2 web", "its stop signal, and KILL after two seconds"]],
+    load: () => import("./verbs/stop.ts"),
+  },
+  {
     name: "export",
     summary: "write a container's files as a tarball",
     positionals: [{ name: "CONTAINER" }],

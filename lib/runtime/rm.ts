@@ -61,7 +61,7 @@ const PATIENCE = 10_000;
  * Kills everything in the container's cgroups and waits for its launcher to clean up; a launcher that does not end is
  * killed after.
  */
-async function endContainer(seen: SeenContainer): Promise<void> {
+export async function endContainer(seen: SeenContainer): Promise<void> {
   const { id, directory, record, pid } = seen;
   if (record !== undefined && record.cgroupPaths.length > 0) killCgroups(record.cgroupPaths);
   // Without a cgroup its first process is killed, and with that all of its pid namespace.
@@ -75,14 +75,14 @@ async function endContainer(seen: SeenContainer): Promise<void> {
   });
 }
 
-/** The lock says that the launcher lives, and so that a number is still the process that was meant. */
-function killWhileLocked(directory: string, pid: number): void {
+/** Sends a signal. The lock says that the launcher lives, and so that a number is still the process that was meant. */
+export function killWhileLocked(directory: string, pid: number, signal = SIGKILL): void {
   const fd = syscall("pidfd_open", pid, 0);
   if (fd < 0) {
-    if (isLocked(directory)) syscall("kill", pid, SIGKILL);
+    if (isLocked(directory)) syscall("kill", pid, signal);
     return;
   }
-  if (isLocked(directory)) syscall("pidfd_send_signal", fd, SIGKILL, null, 0);
+  if (isLocked(directory)) syscall("pidfd_send_signal", fd, signal, null, 0);
   syscall("close", fd);
 }
 

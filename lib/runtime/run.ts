@@ -91,7 +91,7 @@ async function startCached(
     anew,
     stateRoot: options.root,
     config: writeConfigText(config),
-    record: describeContainer(options, place, config, image.rootfs(place)),
+    record: describeContainer(options, image, place, config, image.rootfs(place)),
   }));
   const launcher = assemble(planContainer(config, facts, setting));
   ensurePrivateDirectory(options.root);
@@ -122,7 +122,7 @@ async function start(
   relabelVolumes(options);
   const plan = planContainer(config, facts, setting);
   const record: ContainerRecord = {
-    ...describeContainer(options, place, config, setting.rootfs),
+    ...describeContainer(options, image, place, config, setting.rootfs),
     created: new Date().toISOString(),
     cgroupPaths: plan.cgroupPaths,
     ...(options.detach ? {} : { launcherPid: Deno.pid }),
@@ -142,6 +142,7 @@ async function start(
 /** What is known of a container before it is planned. */
 function describeContainer(
   options: RunOptions,
+  image: OpenedImage,
   place: Place,
   config: Config,
   rootfs: RootfsSource,

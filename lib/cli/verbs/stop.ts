@@ -1,0 +1,26 @@
+/**
+ * `paddock stop`.
+ *
+ * @module
+ */
+import { eachContainer } from "../each_container.ts";
+import { readRoots } from "../run_options.ts";
+import type { Host, Words } from "../types.ts";
+import { readFlag, readInteger } from "../values/flag.ts";
+import { readSignal } from "../values/process.ts";
+
+/** How long a container may take to end, as with docker. */
+const PATIENCE_SECONDS = 10;
+
+/** Asks containers to end, and ends those that do not. */
+export async function run(words: Words, host: Host): Promise<number> {
+  const { stopContainer } = await import("../../runtime/stop.ts");
+  const roots = readRoots(words, host);
+  const seconds = readFlag(words, "time", (text) => readInteger(text, -1, 1e9)) ?? PATIENCE_SECONDS;
+  const signal = readFlag(words, "signal", readSignal);
+  const patience = seconds < 0 ? Infinity : seconds * 1000;
+  return await eachContainer("stop", words, host, async (name) => {
+    await stopContainer(name, { patience, ...(signal === undefined ? {} : { signal }) }, roots);
+    return name;
+  });
+}

@@ -1,0 +1,44 @@
+/**
+ * `paddock stop`: asks a container to end, and ends it when it does not.
+ *
+ * @module
+ */
+import { findSignal } from "../base/signals.ts";
+import { ANNOTATIONS } from "../spec/from_options.ts";
+import { parseConfigText } from "../spec/parse.ts";
+import { openContainer, type SeenContainer } from "../state/container.ts";
+import type { Roots } from "../state/root.ts";
+import { endContainer, killWhileLocked } from "./rm.ts";
+import { waitForEnd } from "./wait.ts";
+
+/** How a container is asked to end. */
+export interface StopOptions {
+  /** How long it may take, milliseconds; Infinity: as long as it wants. */
+  readonly patience: number;
+  /** The signal's name, in place of the container's own. */
+  readonly signal?: string;
+}
+
+/**
+ * Sends the container's stop signal, and kills it where it has not ended in time. One that has ended stays as it is.
+ *
+ * @throws PaddockError where there is none, or it cannot be ended.
+ */
+export async function stopContainer(idOrName: string, options: StopOptions, roots: Roots): Promise<void> {
+  const seen = openContainer(roots, idOrName);
+  if (seen.status !== "running") return;
+  if (seen.pid !== undefined) killWhileLocked(seen.directory, seen.pid, findSignal(options.signal ?? signalOf(seen)));
+  if ((await waitForEnd(seen, options.patience)).ended) return;
+  await endContainer(seen);
+}
+
+/** By the annotation of its configuration; what it says was checked when it was made. */
+function signalOf({ directory }: SeenContainer): string {
+  try {
+    const { annotations } = parseConfigText(Deno.readTextFileSync(`${directory}/config.json`));
+    return annotations[ANNOTATIONS.stopSignal] ?? "TERM";
+  } catch {
+    // A compiled launcher writes none.
+    return "TERM";
+  }
+}

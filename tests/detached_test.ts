@@ -1,0 +1,171 @@
+/**
+ * Containers in the background: `run -d`, and what is done to them.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Box, findProcesses, waitFor } from "./support/box.ts";
+import { expectNoLeaks } from "./support/leaks.ts";
+import { type Ability, requires } from "./support/requires.ts";
+import type { Outcome } from "./support/paddock.ts";
+
+function test(name: string, fn: (box: Box) => Promise<void>, more: readonly Ability[] = []): void {
+  Deno.test({
+    name: `detached: ${name}`,
+    ...requires("root", "tool:busybox", ...more),
+    fn: async () => {
+      using box = await Box.make();
+      await fn(box);
+    },
+  });
+}
+
+/** Runs a script in the background; gives what was printed, which is its id. */
+async function begin(box: Box, flags: readonly string[], script: string): Promise<string> {
+  const { code, stdout, stderr } = await box.sh(script, ["-d", ...flags]);
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  return stdout.trim();
+}
+
+async function out(box: Box, ...words: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await box.paddock.run(words);
+  assertEquals({ code, stderr }, { code: 0, stderr: "" }, words.join(" "));
+  return stdout;
+}
+
+async function seen(box: Box, id: string): Promise<Record<string, unknown>> {
+  const all = JSON.parse(await out(box, "ps", "-a", "--json")) as Record<string, unknown>[];
+  const found = all.find((one) => one["id"] === id);
+  assert(found !== undefined, `${id} is not listed`);
+  return found;
+}
+
+function monitorOf(box: Box, id: string): number {
+  return parseInt(Deno.readTextFileSync(`${box.paddock.root}/${id}/monitor`), 10);
+}
+
+test("run -d prints the name, and goes on when the command has begun; it is kept until it is removed", async (box) => {
+  await expectNoLeaks(box.paddock, async () => {
+    assertEquals(await begin(box, ["--name", "bg-web"], "exec sleep 4510"), "bg-web");
+    assertEquals((await seen(box, "bg-web"))["status"], "running");
+    // A session of its own, and the working directory of nobody.
+    const monitor = monitorOf(box, "bg-web");
+    assertEquals(Deno.readLinkSync(`/proc/${monitor}/cwd`), "/");
+    assertEquals(Deno.readTextFileSync(`/proc/${monitor}/stat`).split(") ")[1]!.split(" ")[3], `${monitor}`);
+    assertEquals(await out(box, "rm", "-f", "bg-web"), "bg-web\n");
+  });
+});
+
+test("what watches over a container needs 32 kB at most", async (box) => {
+  await begin(box, ["--name", "bg-web"], "exec sleep 4511");
+  const text = Deno.readTextFileSync(`/proc/${monitorOf(box, "bg-web")}/smaps_rollup`);
+  const resident = Number(/^Rss: +(\d+) kB$/m.exec(text)?.[1]);
+  assert(resident > 0 && resident <= 32, text);
+  await out(box, "rm", "-f", "bg-web");
+});
+
+test("what goes wrong before the command begins is told to the caller, with its code, and nothing is left", async (box) => {
+  await expectNoLeaks(box.paddock, async () => {
+    const missing = await box.run(["nosuch"], ["-d"]);
+    assertEquals([missing.code, missing.stdout], [127, ""]);
+    assertStringIncludes(missing.stderr, "cannot execute nosuch");
+    const refused = await box.run(["true"], ["-d", "--workdir", "/bin/busybox"]);
+    assertEquals([refused.code, refused.stdout], [125, ""]);
+    assertStringIncludes(refused.stderr, "/bin/busybox");
+  });
+});
+
+test("its log has what it printed on both streams, whole, followed or in part", async (box) => {
+  const script = "for i in 1 2 3 4 5; do echo out $i; echo err $i >&2; sleep 0.1; done; printf end";
+  await begin(box, ["--name", "bg-web"], script);
+  const followed = await out(box, "logs", "-f", "bg-web");
+  const lines = [1, 2, 3, 4, 5].flatMap((n) => [`out ${n}`, `err ${n}`]);
+  assertEquals(followed, `${lines.join("\n")}\nend`);
+  assertEquals(await out(box, "logs", "bg-web"), followed);
+  assertEquals(await out(box, "logs", "--tail", "2", "bg-web"), "err 5\nend");
+  assertEquals(await out(box, "logs", "--tail", "0", "bg-web"), "");
+  assertEquals(await out(box, "logs", "--tail", "100", "bg-web"), followed);
+  await out(box, "rm", "bg-web");
+});
+
+test("a log of megabytes is read from its end", async (box) => {
+  await begin(box, ["--name", "bg-web"], "i=0; while [ $i -lt 3000 ]; do printf '%0999d\\n' $i; i=$((i+1)); done");
+  assertEquals(await out(box, "wait", "bg-web"), "0\n");
+  const tail = (await out(box, "logs", "--tail", "500", "bg-web")).trimEnd().split("\n");
+  assertEquals([tail.length, Number(tail[0]), Number(tail.at(-1))], [500, 2500, 2999]);
+  await out(box, "rm", "bg-web");
+});
+
+test("--log-driver none keeps nothing, and logs says so", async (box) => {
+  await begin(box, ["--name", "bg-web", "--log-driver", "none"], "echo gone");
+  await out(box, "wait", "bg-web");
+  const { code, stderr } = await box.paddock.run(["logs", "bg-web"]);
+  assertEquals(code, 125);
+  assertStringIncludes(stderr, "--log-driver none");
+  await out(box, "rm", "bg-web");
+});
+
+test("wait gives the exit code, of one that is gone with its end too", async (box) => {
+  await begin(box, ["--name", "bg-a"], "exit 7");
+  assertEquals(await out(box, "wait", "bg-a"), "7\n");
+  assertEquals((await seen(box, "bg-a"))["status"], "stopped");
+  await begin(box, ["--name", "bg-b", "--rm"], "sleep 1; exit 8");
+  assertEquals(await out(box, "wait", "bg-b"), "8\n");
+  await out(box, "rm", "bg-a");
+});
+
+test("stop sends the stop signal, and kills what does not end in time", async (box) => {
+  await begin(box, ["--name", "bg-polite"], "trap 'echo bye; exit 9' TERM; while :; do sleep 0.05; done");
+  assertEquals(await out(box, "stop", "bg-polite"), "bg-polite\n");
+  assertEquals(await out(box, "logs", "bg-polite"), "bye\n");
+  assertEquals((await seen(box, "bg-polite"))["exit"] !== undefined, true);
+  assertEquals(await out(box, "wait", "bg-polite"), "9\n");
+  await begin(box, ["--name", "bg-own", "--stop-signal", "USR1"], "trap 'exit 10' USR1; while :; do sleep 0.05; done");
+  await out(box, "stop", "bg-own");
+  assertEquals(await out(box, "wait", "bg-own"), "10\n");
+  await begin(box, ["--name", "bg-deaf"], "trap '' TERM; while :; do sleep 0.05; done");
+  await out(box, "stop", "--time", "0", "bg-deaf");
+  assertEquals(await out(box, "wait", "bg-deaf"), "137\n");
+  assertEquals(await out(box, "stop", "bg-deaf"), "bg-deaf\n", "one that has ended stays as it is");
+  await out(box, "rm", "bg-polite", "bg-own", "bg-deaf");
+});
+
+test("with a terminal the log has what it shows, and no input ends it", async (box) => {
+  await begin(box, ["--name", "bg-web", "-t"], "tty; read line; echo read");
+  await waitFor("its terminal", () => Deno.readTextFileSync(logOf(box, "bg-web")).includes("\n"));
+  assertEquals((await seen(box, "bg-web"))["status"], "running");
+  assertEquals(await out(box, "logs", "bg-web"), "/dev/pts/0\r\n");
+  await out(box, "rm", "-f", "bg-web");
+});
+
+test("a monitor that is killed takes its container along, and the next command knows", async (box) => {
+  await begin(box, ["--name", "bg-web"], "exec sleep 4512");
+  Deno.kill(monitorOf(box, "bg-web"), "SIGKILL");
+  await waitFor("its end", () => !findProcesses("sleep").some((pid) => isCommand(pid, "4512")));
+  assertEquals((await seen(box, "bg-web"))["status"], "dead");
+  const { code, stderr } = await box.paddock.run(["wait", "bg-web"]);
+  assertEquals(code, 125);
+  assertMatch(stderr, /launcher was killed/);
+  await out(box, "rm", "bg-web");
+});
+
+test("its output does not keep the caller's pipe open, and its signals are not the caller's", async (box) => {
+  // The shell's pipe ends when all of its writers have: a monitor or container with a copy would hold it.
+  const command = box.paddock.command(["run", "-d", "--name", "bg-web", box.rootfs, "sleep", "4513"]);
+  const { call } = await import("./support/paddock.ts");
+  const piped: Outcome = await call(["sh", "-c", '"$@" 2>&1 | cat', "sh", ...command], { timeout: 20_000 });
+  assertEquals([piped.code, piped.stdout], [0, "bg-web\n"]);
+  await out(box, "rm", "-f", "bg-web");
+});
+
+function logOf(box: Box, id: string): string {
+  return `${box.paddock.dataRoot}/containers/${id}/log`;
+}
+
+function isCommand(pid: number, word: string): boolean {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes(word);
+  } catch {
+    return false;
+  }
+}
