@@ -41,6 +41,7 @@ const TOOLS: readonly Tool[] = [
   { command: "ip", package: "iproute2", for: ["host"] },
   { command: "nft", package: "nftables", for: ["host"] },
   { command: "catatonit", package: "catatonit", for: ["host"] },
+  { command: "dockerd", package: "docker.io", for: ["host"] },
   { command: "containerd", package: "containerd", for: ["host"] },
   { command: "docker-registry", package: "docker-registry", for: ["host"] },
   { command: "qemu-system-x86_64", package: "qemu-system-x86", for: ["vm"] },

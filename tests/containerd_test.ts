@@ -90,8 +90,8 @@ const CASES: readonly Case[] = [
       ]),
   },
   {
-    name: "pause, resume, metrics, kill and delete",
-    expected: ["RUNNING", "PAUSED", "RUNNING", true, "STOPPED", 137],
+    name: "pause, resume, metrics, processes, kill and delete",
+    expected: ["RUNNING", "PAUSED", "RUNNING", true, 1, "STOPPED", 137],
     look: (client) =>
       inContainer(client, [`--memory-limit=${64 * 1024 * 1024}`], async ({ ctr }) => {
         const status = () => statusOf(ctr);
@@ -101,6 +101,7 @@ const CASES: readonly Case[] = [
         await ctr("tasks", "resume", "one");
         const resumed = await status();
         const metrics = (await ctr("tasks", "metrics", "one")).stdout;
+        const processes = (await ctr("tasks", "ps", "one")).stdout.trim().split("\n").slice(1);
         await ctr("tasks", "kill", "--signal=SIGKILL", "one");
         await waitForStop(ctr);
         return [
@@ -108,6 +109,7 @@ const CASES: readonly Case[] = [
           paused,
           resumed,
           /^memory\.limit_in_bytes +67108864 *$|^memory\.usage_limit +67108864 *$/m.test(metrics),
+          processes.length,
           await status(),
           exitOf(await ctr("tasks", "delete", "one")),
         ];

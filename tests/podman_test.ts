@@ -197,6 +197,24 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    name: "limits change while it runs, and it is listed with its processes",
+    expected: [0, { code: 0, out: "33554432" }, true],
+    look: (podman) =>
+      inContainer(podman, ["--memory=64m"], async (name) => [
+        (await podman("update", "--memory=32m", name)).code,
+        seen(
+          await podman(
+            "exec",
+            name,
+            "sh",
+            "-c",
+            "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null || true",
+          ),
+        ),
+        (await podman("top", name, "pid", "comm")).stdout.includes("sleep"),
+      ]),
+  },
+  {
     name: "a container that is removed by force leaves nothing behind",
     expected: [0, ""],
     look: async (podman) => {
