@@ -17,6 +17,8 @@ export interface CgroupRequest {
   readonly oomGroup?: boolean;
   /** True where limits may be asked for later: every hierarchy is joined that could hold one. */
   readonly updatable?: boolean;
+  /** True where a directory that is there already is taken, as OCI runtimes do: nobody is in it. */
+  readonly mayExist?: boolean;
   /** Another driver than plain directories; there is none. */
   readonly systemd?: false;
 }

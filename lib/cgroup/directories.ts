@@ -29,8 +29,10 @@ export function listLevels({ mount, directory }: Pick<Hierarchy, "mount" | "dire
  *
  * The container's own is tried first, for the ones above are nearly always there. Only if that fails are all of them
  * made in turn: one that exists is fine, except the last, which belongs to one container.
+ *
+ * @param mayExist the last one is fine, too.
  */
-export function buildMake(hierarchy: Hierarchy): Act {
+export function buildMake(hierarchy: Hierarchy, mayExist = false): Act {
   const { key, directory } = hierarchy;
   const parents = listLevels(hierarchy).slice(0, -1);
   return {
@@ -40,9 +42,18 @@ export function buildMake(hierarchy: Hierarchy): Act {
     steps: [
       step("mkdirat", [AT_FDCWD, text(directory), MODE], { onZero: "end", onNegative: "next" }),
       ...parents.flatMap((parent, index) => makeShared(parent, `cgroup.${key}.level${index + 1}`)),
-      step("mkdirat", [AT_FDCWD, text(directory), MODE], { label: `cgroup.${key}.level${parents.length}` }),
+      step("mkdirat", [AT_FDCWD, text(directory), MODE], {
+        label: `cgroup.${key}.level${parents.length}`,
+        ...(mayExist ? { onZero: "end", onNegative: "next" } : {}),
+      }),
+      ...(mayExist ? [step("@add", [previous(), EEXIST], { onZero: "end" }), again(directory)] : []),
     ],
   };
+}
+
+/** Meets what was in the way once more, and reports it. */
+function again(directory: string): Step {
+  return step("mkdirat", [AT_FDCWD, text(directory), MODE]);
 }
 
 const MODE = 0o755;

@@ -12,15 +12,21 @@ export interface PlaceOptions {
   readonly cgroupsPath?: string | undefined;
   /** Where the path says nothing. */
   readonly parent?: string | undefined;
+  /** True for one made from a bundle: no launcher lives as long as it, and so what gc takes for an orphan it is none. */
+  readonly fromBundle?: boolean;
 }
 
 /**
  * An absolute path is below each hierarchy's mount point; a relative one is below `paddock` there; none is `paddock/ID`.
+ * For a bundle it is `paddock.bundles` in place of `paddock`.
  *
  * @throws PaddockError for the form of the systemd driver, which this is not.
  */
-export function placeCgroup({ id, cgroupsPath = "", parent }: PlaceOptions): Pick<CgroupRequest, "name" | "parent"> {
-  const own = `paddock/${id}`;
+export function placeCgroup(
+  { id, cgroupsPath = "", parent, fromBundle = false }: PlaceOptions,
+): Pick<CgroupRequest, "name" | "parent"> {
+  const top = fromBundle ? "paddock.bundles" : "paddock";
+  const own = `${top}/${id}`;
   if (cgroupsPath === "") return { name: own, ...(parent === undefined ? {} : { parent }) };
   if (isSystemdPath(cgroupsPath)) {
     throw new PaddockError(
@@ -30,7 +36,7 @@ export function placeCgroup({ id, cgroupsPath = "", parent }: PlaceOptions): Pic
       },
     );
   }
-  if (!cgroupsPath.startsWith("/")) return { name: cgroupsPath, parent: "/paddock" };
+  if (!cgroupsPath.startsWith("/")) return { name: cgroupsPath, parent: `/${top}` };
   if (cgroupsPath.endsWith(`/${own}`)) return { name: own, parent: cgroupsPath.slice(0, -own.length - 1) || "/" };
   const slash = cgroupsPath.replace(/\/+$/, "").lastIndexOf("/");
   return { name: cgroupsPath.slice(slash + 1), parent: cgroupsPath.slice(0, slash) || "/" };

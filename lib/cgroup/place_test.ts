@@ -13,6 +13,12 @@ Deno.test("placeCgroup puts a container below paddock unless its path says other
   assertEquals(placeCgroup({ id: "web", cgroupsPath: "a/b" }), { name: "a/b", parent: "/paddock" });
 });
 
+Deno.test("placeCgroup puts a container of a bundle where gc does not look", () => {
+  assertEquals(placeCgroup({ id: "web", fromBundle: true }), { name: "paddock.bundles/web" });
+  const relative = placeCgroup({ id: "web", cgroupsPath: "a/b", fromBundle: true });
+  assertEquals(relative, { name: "a/b", parent: "/paddock.bundles" });
+});
+
 Deno.test("placeCgroup refuses the form of the systemd driver, and takes other colons for names", () => {
   assertThrows(() => placeCgroup({ id: "x", cgroupsPath: "system.slice:p:x" }), PaddockError, "linux.cgroupsPath");
   assertEquals(placeCgroup({ id: "x", cgroupsPath: "/a:b:c" }), { name: "a:b:c", parent: "/" });

@@ -39,7 +39,7 @@ export function planCgroup(request: CgroupRequest, facts: Facts): CgroupActs {
   const faults = [...route.faults, ...checkRules(request, rules, route)];
   if (faults.length > 0) throw new PaddockError(`cannot hold these limits here: ${faults.join("; ")}`, { hint: HINT });
   if (route.joins.length === 0) return DISABLED;
-  return buildActs(route, directory, rules, facts);
+  return buildActs(route, directory, rules, facts, request.mayExist);
 }
 
 const HINT = "leave such a limit out to go on without it, or see 'paddock doctor' for what this host offers";
@@ -74,14 +74,20 @@ function checkRules({ resources }: CgroupRequest, rules: readonly ExactRule[], r
   return ["device rules: there is no devices controller of v1 here, and no unified hierarchy that takes a program"];
 }
 
-function buildActs(route: Route, path: string, rules: readonly ExactRule[], facts: Facts): CgroupActs {
+function buildActs(
+  route: Route,
+  path: string,
+  rules: readonly ExactRule[],
+  facts: Facts,
+  mayExist = false,
+): CgroupActs {
   const create: Act[] = [];
   const regions: Record<string, Region> = {};
   const hierarchies: Hierarchy[] = [];
   for (const { version, mount, key, settings, required, wished, controllers } of route.joins) {
     const hierarchy = { version, mount, key, directory: `${mount === "/" ? "" : mount}${path}` };
     hierarchies.push(hierarchy);
-    create.push(buildMake(hierarchy));
+    create.push(buildMake(hierarchy, mayExist));
     if (version === 2) create.push(...buildEnable(hierarchy, required, wished));
     if (version === 1 && controllers.includes("cpuset")) {
       const inherit = buildInheritCpuset(hierarchy);

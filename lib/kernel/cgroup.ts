@@ -191,6 +191,13 @@ export function setFrozen(path: string, frozen: boolean): void {
   writeControl(`${path}/freezer.state`, frozen ? "FROZEN" : "THAWED");
 }
 
+/** Is everything in a cgroup stopped, or about to be? */
+export function isFrozen(path: string): boolean {
+  const state = readControl(`${path}/freezer.state`) ?? "";
+  // v1 says FREEZING until the last process is.
+  return state.startsWith("FR") || (readControl(`${path}/cgroup.freeze`) ?? "").trim() === "1";
+}
+
 function killMember(path: string, pid: number): void {
   if (pid <= 0) return;
   const fd = syscall("pidfd_open", pid, 0);

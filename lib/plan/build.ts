@@ -109,11 +109,10 @@ import {
  * @throws PaddockError where this host cannot do what the Config asks for.
  */
 export function planContainer(config: Config, facts: Facts, setting: Setting): Plan {
-  const place = placeCgroup({ id: setting.id, cgroupsPath: config.linux.cgroupsPath, parent: setting.cgroupParent });
-  const limits = planCgroup(
-    { ...place, resources: config.linux.resources ?? {}, updatable: setting.creation !== undefined },
-    facts,
-  );
+  const { cgroupsPath, resources = {} } = config.linux;
+  const fromBundle = setting.creation !== undefined;
+  const place = placeCgroup({ id: setting.id, cgroupsPath, parent: setting.cgroupParent, fromBundle });
+  const limits = planCgroup({ ...place, resources, updatable: fromBundle, mayExist: fromBundle }, facts);
   const cgroup = withIntelRdt(limits, config, facts, setting.id);
   const { cached } = setting;
   refuseListener(config, setting);

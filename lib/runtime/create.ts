@@ -13,6 +13,7 @@
 import { PaddockError } from "../base/errors.ts";
 import type { Facts } from "../host/facts.ts";
 import { probeHost } from "../host/probe.ts";
+import { isFrozen, listProcesses } from "../kernel/cgroup.ts";
 import { becomeLauncher } from "../kernel/launch.ts";
 import { selfCommand } from "../kernel/self.ts";
 import { isThere, must } from "../kernel/syscall.ts";
@@ -76,7 +77,9 @@ export async function createFromBundle(options: CreateOptions, voice: Voice): Pr
   try {
     create(options, facts, config, { filter, handed }, owned);
   } catch (error) {
-    await eraseContainer(owned, options);
+    // Without a record nothing was made, and a cgroup of that name is another's.
+    if (isThere(`${owned.directory}/${RECORD_FILE}`)) await eraseContainer(owned, options);
+    else owned.remove();
     throw error;
   }
 }
@@ -149,6 +152,7 @@ function create(
     ...(count === 0 ? {} : { preserved: count }),
   };
   const plan = planContainer(withEnvironment(config, env), facts, setting);
+  demandEmpty(plan.cgroupPaths);
   owned.writeRecord({
     id: owned.id,
     created: new Date().toISOString(),
@@ -171,6 +175,20 @@ function create(
     fallbackDirectory: `${options.dataRoot}/launchers`,
     markDescriptors: !facts.has.close_range,
   });
+}
+
+/**
+ * A cgroup may be there, made by whoever called, or left by another runtime; nobody may be in it, for they would be
+ * killed with the container.
+ *
+ * @throws PaddockError in the words of runc.
+ */
+function demandEmpty(cgroupPaths: readonly string[]): void {
+  const there = cgroupPaths.filter(isThere);
+  const count = listProcesses(there).length;
+  const hint = `see who it is in ${there[0]}/cgroup.procs, or give another linux.cgroupsPath`;
+  if (count > 0) throw new PaddockError(`container's cgroup is not empty: ${count} process(es) found`, { hint });
+  if (there.some(isFrozen)) throw new PaddockError("container's cgroup unexpectedly frozen", { hint });
 }
 
 /** Not in the configuration that is kept, which further processes go by. */

@@ -9,6 +9,7 @@
  */
 import { PaddockError } from "../base/errors.ts";
 import { isName } from "../base/names.ts";
+import { isFrozen } from "../kernel/cgroup.ts";
 import { isThere } from "../kernel/syscall.ts";
 import { listIds, readRecord } from "./container.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -82,11 +83,6 @@ function deriveBundleStatus(directory: string, record: ContainerRecord, pid: num
   if (now === undefined || now.began !== made.began || now.state === "Z" || now.state === "X") return "stopped";
   if (isThere(`${directory}/${EXEC_FIFO}`)) return "created";
   return record.cgroupPaths.some(isFrozen) ? "paused" : "running";
-}
-
-function isFrozen(path: string): boolean {
-  // v1 says FREEZING until the last process is.
-  return readOr(`${path}/freezer.state`).startsWith("FR") || readOr(`${path}/cgroup.freeze`).trim() === "1";
 }
 
 function readOr(path: string): string {

@@ -82,7 +82,7 @@ function listCgroups(): string[] {
   return [...new Set(roots)].flatMap((root) => {
     try {
       return [...walkSync(root, { includeFiles: false, includeSymlinks: false })].map(({ path }) => path)
-        .filter((path) => /\/paddock\/./.test(path));
+        .filter((path) => /\/paddock(\.bundles)?\/./.test(path));
     } catch (error) {
       // A cgroup that goes while we walk: the next picture tells.
       if (error instanceof Deno.errors.NotFound) return [];
