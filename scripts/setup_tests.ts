@@ -44,6 +44,7 @@ const TOOLS: readonly Tool[] = [
   { command: "dockerd", package: "docker.io", for: ["host"] },
   { command: "containerd", package: "containerd", for: ["host"] },
   { command: "docker-registry", package: "docker-registry", for: ["host"] },
+  { command: "openssl", package: "openssl", for: ["host"] },
   { command: "qemu-system-x86_64", package: "qemu-system-x86", for: ["vm"] },
   { command: "cpio", package: "cpio", for: ["vm"] },
   { command: "modprobe", package: "kmod", for: ["vm"] },

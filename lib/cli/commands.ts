@@ -119,6 +119,35 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./verbs/pull.ts"),
   },
   {
+    name: "login",
+    summary: "log in to a registry",
+    description:
+      "The name and the password are shown to the registry and, where it takes them, kept: in the file that " +
+      "has the registry already, else in docker's ~/.docker/config.json, or by the helper that is named there. Without " +
+      "REGISTRY it is docker.io.",
+    positionals: [{ name: "REGISTRY", optional: true }],
+    options: [
+      { name: "username", short: "u", value: "NAME", help: "who logs in (asked for)" },
+      { name: "password", short: "p", value: "PASSWORD", help: "seen by others on this host: better not" },
+      { name: "password-stdin", help: "read the password from standard input" },
+      { name: "get-login", help: "only say who is logged in" },
+      ...REGISTRY_FLAGS,
+    ],
+    examples: [["paddock login -u me quay.io", "for pull and run, and for podman and docker"]],
+    load: () => import("./verbs/login.ts").then(({ login }) => ({ run: login })),
+  },
+  {
+    name: "logout",
+    summary: "forget a login",
+    positionals: [{ name: "REGISTRY", optional: true }],
+    options: [
+      { name: "all", short: "a", help: "all of them" },
+      ...REGISTRY_FLAGS.filter(({ name }) => name === "authfile"),
+    ],
+    examples: [["paddock logout quay.io", "its credentials are gone from this host"]],
+    load: () => import("./verbs/login.ts").then(({ logout }) => ({ run: logout })),
+  },
+  {
     name: "load",
     summary: "keep the images of an archive under their names",
     description:

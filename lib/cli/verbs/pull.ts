@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { completeCredentials } from "../credentials.ts";
 import { readRoots } from "../run_options.ts";
 import type { Host, Words } from "../types.ts";
 import { readRegistryOptions } from "../values/registry.ts";
@@ -12,7 +13,7 @@ import { isOn } from "../words.ts";
 /** Pulls an image, and prints its id. */
 export async function run(words: Words, host: Host): Promise<number> {
   const [word = ""] = words.positionals;
-  const options = readRegistryOptions(words, host) ?? {};
+  const options = await completeCredentials(readRegistryOptions(words, host) ?? {});
   const { dataRoot } = readRoots(words, host);
   const { pullByName } = await import("../../runtime/pull.ts");
   const voice = isOn(words, "quiet") ? stayQuiet() : speakOn(host);

@@ -44,7 +44,11 @@ const REASONS: readonly (readonly [pattern: RegExp, words: string, isFinal: bool
   [/CaUsedAsEndEntity/i, "its certificate is a certificate authority's own, and may not stand for a server", true],
   [/NotValidForName|invalid peer certificate: certificate not valid for name/i, "its certificate is another's", true],
   [/invalid peer certificate: Expired|CERT_HAS_EXPIRED/i, "its certificate has expired", true],
-  [/CertificateRequired|certificate required/i, "it wants a certificate of the client", true],
+  [
+    /CertificateRequired|alert: \w*(Certificate|UnknownCA)/i,
+    "it wants a certificate of the client, or another one",
+    true,
+  ],
   [/InvalidContentType|wrong version number|corrupt message/i, "it does not speak TLS", true],
   [/invalid peer certificate: (\w+)/i, "its certificate is not valid", true],
   [/ports? .* blocked/i, "the port is one of those that are never used for HTTP (a fetch of it is refused)", true],

@@ -145,7 +145,8 @@ export class RegistrySession {
     const url = new URL(`https://${host}/v2/`);
     const request = { method: "GET", headers: { "user-agent": USER_AGENT } };
     try {
-      (await sendRequest(url, request, this.options.connections.carrier(url, true))).close();
+      const carrier = this.options.connections.carrier(url, true);
+      (await sendRequest(url, request, { ...carrier, idle: Math.min(carrier.idle, LONGEST_PROBE) })).close();
       return `https://${host}`;
     } catch {
       // Whatever it is: where http does not work either, that is what is said.
@@ -155,6 +156,9 @@ export class RegistrySession {
 }
 
 const USER_AGENT = "paddock";
+
+/** Milliseconds after which a server that may be one of http is taken for one. */
+const LONGEST_PROBE = 3000;
 
 async function refusalOf(answer: HttpAnswer): Promise<Refusal> {
   let text = "";
