@@ -14,7 +14,7 @@ export const CREATE_FLAGS: readonly Option[] = [
   { name: "pid-file", value: "FILE", path: true, help: "file that the process id is written to" },
   { name: "console-socket", value: "SOCKET", path: true, help: "unix socket that the terminal is sent to" },
   { name: "pidfd-socket", value: "SOCKET", path: true, help: "unix socket that its process descriptor is sent to" },
-  { name: "no-pivot", help: "taken for runc's sake; the root is always pivoted" },
+  { name: "no-pivot", help: "cover the host's root in place of pivoting it away: for a root on a ramdisk" },
   { name: "no-new-keyring", help: "it has the session keyring of who calls" },
   { name: "preserve-fds", value: "N", help: "further descriptors for the command (0)" },
   { name: "no-subreaper", help: "taken for runc's sake; nobody else's processes are reaped" },

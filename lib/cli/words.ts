@@ -37,7 +37,7 @@ export const ENGINE_OPTIONS: readonly Option[] = [
   { name: "log", value: "FILE", help: "write errors there as well" },
   { name: "log-format", value: "FORMAT", choices: ["text", "json"], help: "of that file (text)" },
   { name: "systemd-cgroup", help: "let systemd make the cgroups" },
-  { name: "rootless", value: "BOOL", help: "taken for runc's sake: root is needed" },
+  { name: "rootless", value: "BOOL", help: "false or auto: root is needed" },
   { name: "cgroup-manager", value: "NAME", help: "cgroupfs, systemd or disabled" },
   { name: "criu", value: "FILE", help: "criu's program, for checkpoint and restore (criu)" },
   { name: "called-as", value: "NAME", help: "runc or crun: as if called by that name" },

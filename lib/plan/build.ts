@@ -273,7 +273,7 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...planSysctls(config, facts),
     ...planProtectedPaths(config, facts),
     ...planCreateHooks(config, setting),
-    ...planPivot(config, facts),
+    ...planPivot(config, facts, setting),
     ...planNames(config),
     ...planDirectory(config),
     ...planLimits(config, facts),

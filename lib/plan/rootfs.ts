@@ -306,8 +306,8 @@ function belowAct(
 }
 
 /** Enters the rootfs, and takes the host's away. */
-export function planPivot(config: Config, facts: Facts): Act[] {
-  const acts: Act[] = [{
+export function planPivot(config: Config, facts: Facts, { noPivot }: Pick<Setting, "noPivot"> = {}): Act[] {
+  const acts: Act[] = noPivot ? planMoveRoot(facts) : [{
     what: "pivot into the rootfs",
     why: "unlike chroot there is no way back: the host's root is unmounted from this namespace",
     shell: ['cd "$ROOT" && pivot_root . . && umount -l . && cd /'],
@@ -328,6 +328,36 @@ export function planPivot(config: Config, facts: Facts): Act[] {
   const propagation = config.linux.rootfsPropagation;
   if (propagation) acts.push(setPropagation(propagation));
   return acts;
+}
+
+/**
+ * For a host whose root is a ramdisk, which cannot be pivoted away: the rootfs is moved over it, and entered. The host's
+ * mounts stay below, so those that show more than the container is to see are taken off, or covered.
+ */
+function planMoveRoot({ mounts }: Facts): Act[] {
+  const shown = mounts.filter(({ type }) => type === "proc" || type === "sysfs").map(({ target }) => target);
+  const hide = [...new Set(shown)].reverse().map((target, index): Act => ({
+    what: `take ${target} away`,
+    why: "whoever leaves the chroot would find it there, without what is masked in the container's own",
+    shell: [`umount -l ${quoteShell(target)} || mount -t tmpfs tmpfs ${quoteShell(target)}`],
+    steps: [
+      step("mount", [0, text(target), 0, flags("MS_SLAVE", "MS_REC"), 0], { onNegative: `hidden.${index}` }),
+      step("umount2", [text(target), flags("MNT_DETACH")], { onZero: `hidden.${index}`, onNegative: "next" }),
+      step("mount", [text("tmpfs"), text(target), text("tmpfs"), 0, text("size=0k")], { onNegative: "next" }),
+      step("@add", [0, 0], { label: `hidden.${index}` }),
+    ],
+  }));
+  return [...hide, {
+    what: "move the rootfs over the host's root",
+    why: "asked for by --no-pivot: a root on a ramdisk cannot be pivoted away, and what cannot is covered",
+    shell: ['cd "$ROOT" && mount --move . / && chroot .'],
+    steps: [
+      step("fchdir", [result(ROOT)]),
+      step("mount", [text("."), text("/"), 0, flags("MS_MOVE"), 0]),
+      step("chroot", [text(".")]),
+      step("chdir", [text("/")]),
+    ],
+  }];
 }
 
 /**

@@ -177,3 +177,13 @@ Deno.test("planPivot makes the root read-only and sets its propagation after all
   ]);
   assertEquals(planPivot(exampleConfig({ linux: { rootfsPropagation: "" } }), exampleFacts()).length, 1);
 });
+
+Deno.test("planPivot moves the rootfs over the host's root where it is told not to pivot, and takes /proc away", () => {
+  const mounts = ["/proc", "/srv/proc"].map((target) => exampleMount(target, "proc"));
+  const facts = exampleFacts({ mounts });
+  const acts = planPivot(exampleConfig(), facts, { noPivot: true });
+  const calls = acts.flatMap(({ steps }) => steps.map(({ call }) => call));
+  assertEquals(calls.includes("pivot_root"), false);
+  assertEquals(calls.filter((call) => call === "umount2").length, 2);
+  assertEquals(calls.slice(calls.indexOf("fchdir")).slice(0, 4), ["fchdir", "mount", "chroot", "chdir"]);
+});

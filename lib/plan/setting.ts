@@ -48,6 +48,8 @@ export interface Setting {
   readonly listener?: ListenerState;
   /** How many descriptors of the caller's the command gets (`descriptors.ts`). */
   readonly preserved?: number;
+  /** True where the rootfs covers the host's root and does not take its place, for ramdisks. */
+  readonly noPivot?: true;
   /** The name of the session keyring; `false`: it is the caller's; absent: one without a name. */
   readonly keyring?: string | false;
   /** The bundle that the container is made from, absolute: what hooks are told, and where those of the runtime begin. */

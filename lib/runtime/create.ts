@@ -52,6 +52,8 @@ export interface CreateOptions extends Roots {
   /** With `watch`: its state stays after its end, until `delete`. */
   readonly keep?: boolean;
   readonly pidfdSocket?: string;
+  /** The rootfs is moved over the host's root, and not pivoted to. */
+  readonly noPivot: boolean;
   /** It has the caller's session keyring. */
   readonly noNewKeyring: boolean;
   /** Descriptors that the command gets. */
@@ -217,6 +219,7 @@ function settingOf(options: CreateOptions, config: Config, owned: OwnedContainer
     keep,
     trace: false,
     listener: { id: owned.id, status: "creating", bundle: options.bundle, annotations: config.annotations },
+    ...(options.noPivot ? { noPivot: true as const } : {}),
     keyring: options.noNewKeyring ? false : sessionKeyring(owned.id),
     bundle: options.bundle,
     creation: {

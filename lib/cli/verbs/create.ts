@@ -20,6 +20,7 @@ export async function run(words: Words, host: Host): Promise<number> {
 /** What `create` and `run` of a bundle are told. */
 export function readCreateOptions(words: Words, host: Host): CreateOptions {
   refuse(words);
+  refuseRootless(words);
   const path = (name: string) => {
     const given = lastValue(words, name);
     return given === undefined ? undefined : resolveHostPath(given, host);
@@ -34,6 +35,7 @@ export function readCreateOptions(words: Words, host: Host): CreateOptions {
     ...(pidFile === undefined ? {} : { pidFile }),
     ...(consoleSocket === undefined ? {} : { consoleSocket }),
     ...(pidfdSocket === undefined ? {} : { pidfdSocket }),
+    noPivot: isOn(words, "no-pivot"),
     noNewKeyring: isOn(words, "no-new-keyring"),
     given: { preserved: readPreserved(words), env: host.env },
     passedOn: readPassedOn(words, host),
@@ -57,6 +59,22 @@ function refuse(words: Words): void {
       hint: "set the engine's cgroup manager to cgroupfs",
     });
   }
+}
+
+/**
+ * runc's `--rootless true` goes on where cgroups may not be made or written to.
+ *
+ * @throws UsageError, for a limit that does not hold is an error here; `false` and `auto` say what is so anyway.
+ */
+export function refuseRootless(words: Words): void {
+  const value = lastValue(words, "rootless");
+  if (value === undefined || /^(auto|false|f|0)?$/i.test(value)) return;
+  if (!/^(true|t|1)$/i.test(value)) {
+    throw new UsageError(`--rootless does not take '${value}'`, { hint: "true, false or auto" });
+  }
+  throw new UsageError("paddock needs root, and says where a cgroup cannot be had: there is no --rootless true", {
+    hint: "leave it out",
+  });
 }
 
 /** `--preserve-fds N`. @throws UsageError where it is no number. */

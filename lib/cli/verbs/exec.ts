@@ -9,12 +9,13 @@ import type { Host, Words } from "../types.ts";
 import { readInteger, resolveHostPath } from "../values/flag.ts";
 import { speakOn } from "../voice.ts";
 import { allValues, isOn, lastValue } from "../words.ts";
-import { readPassedOn, readPreserved } from "./create.ts";
+import { readPassedOn, readPreserved, refuseRootless } from "./create.ts";
 
 const LAST_ID = 2 ** 32 - 2;
 
 /** Runs a further command in a container; the exit code is its own. */
 export async function run(words: Words, host: Host): Promise<number> {
+  refuseRootless(words);
   const { execInBundle } = await import("../../runtime/exec.ts");
   const [id = "", ...args] = words.positionals;
   const path = (name: string) => {
