@@ -89,13 +89,25 @@ export const COMMANDS: readonly Command[] = [
     name: "import",
     summary: "unpack an image into the store, and print its digest",
     description: "`run` does it by itself on first use; this does it beforehand. - is standard input. The name of an " +
-      "image that is no file is pulled from its registry.",
-    positionals: [{ name: "IMAGE", path: true }],
+      "image that is no file is pulled from its registry. With NAME, --change or --message a tarball becomes an image " +
+      "that is kept, as docker import makes it.",
+    positionals: [{ name: "IMAGE", path: true }, { name: "NAME", optional: true }],
     options: [
+      {
+        name: "change",
+        short: "c",
+        value: "INSTRUCTION",
+        repeat: true,
+        help: 'change the configuration as a Dockerfile would: CMD ["sh"], ENV A=1, USER web, …',
+      },
+      { name: "message", short: "m", value: "TEXT", help: "what history says of it" },
       { name: "platform", value: "OS/ARCH[/VARIANT]", help: "an image for another platform (this machine's)" },
       ...REGISTRY_FLAGS,
     ],
-    examples: [["docker export web | sudo paddock import -", "from docker, without a file between"]],
+    examples: [
+      ["docker export web | sudo paddock import -", "from docker, without a file between"],
+      ["paddock import -m first rootfs.tar web:1", "a tarball as an image with a name"],
+    ],
     load: () => import("./verbs/import.ts"),
   },
   {
@@ -189,6 +201,66 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./verbs/save.ts"),
   },
   {
+    name: "tag",
+    summary: "give an image one more name",
+    positionals: [{ name: "IMAGE" }, { name: "NAME" }],
+    options: [],
+    examples: [["paddock tag web:1 registry.example/team/web:1", "a name to push it by; rmi takes names away"]],
+    load: () => import("./verbs/tag.ts"),
+  },
+  {
+    name: "history",
+    summary: "show how an image came about, layer by layer",
+    positionals: [{ name: "IMAGE" }],
+    options: [
+      { name: "no-trunc", help: "whole lines and ids" },
+      { name: "quiet", short: "q", help: "ids only" },
+      { name: "format", value: "TEMPLATE", help: "a Go template for each line, with docker's fields" },
+      JSON_FLAG,
+    ],
+    examples: [["paddock history web:1", "the last step first"]],
+    load: () => import("./verbs/history.ts"),
+  },
+  {
+    name: "inspect",
+    summary: "print all that is known of images and containers, as docker's JSON",
+    positionals: [{ name: "NAME", repeat: true }],
+    options: [
+      { name: "format", short: "f", value: "TEMPLATE", help: "a Go template, as docker's; json: on one line" },
+      { name: "type", value: "TYPE", choices: ["image", "container"], help: "image or container (what is found)" },
+    ],
+    examples: [
+      ["paddock inspect web:1", "everything"],
+      ["paddock inspect --format {{.Config.Cmd}} web:1", "what it runs"],
+    ],
+    load: () => import("./verbs/inspect.ts"),
+  },
+  {
+    name: "verify",
+    summary: "compare images with what they were when they came",
+    description: "Hashes every document and writes every layer's archive again from its files: each must be what its " +
+      "digest says, and its files those of the archive, with their owners, modes and times. Without IMAGE the whole " +
+      "store. The exit code is 1 where something is damaged.",
+    positionals: [{ name: "IMAGE", optional: true, repeat: true }],
+    options: [{ name: "quiet", short: "q", help: "only what is damaged" }, JSON_FLAG],
+    examples: [["paddock verify", "the whole store"]],
+    load: () => import("./verbs/verify.ts"),
+  },
+  {
+    name: "prune",
+    summary: "remove images that nobody needs",
+    description:
+      "Those that have no name, where no container is made of them. Layers go with the last image that has them.",
+    positionals: [],
+    options: [
+      { name: "all", short: "a", help: "those with names as well" },
+      { name: "force", short: "f", help: "taken for docker's sake: nothing is asked" },
+      JSON_FLAG,
+    ],
+    examples: [["paddock prune -a", "all but what containers are made of; docker's image prune"]],
+    load: () => import("./verbs/prune.ts"),
+  },
+  {
     name: "images",
     summary: "list images that were loaded",
     positionals: [],
@@ -266,6 +338,15 @@ export const COMMANDS: readonly Command[] = [
     options: [{ name: "output", short: "o", value: "FILE", path: true, help: "file to write (standard output)" }],
     examples: [["paddock export web -o web.tar", "keep what a named container has written"]],
     load: () => import("./verbs/export.ts"),
+  },
+  {
+    name: "diff",
+    summary: "list what a container has changed of its image",
+    description: "A line for each path: A for added, C for changed, D for deleted.",
+    positionals: [{ name: "CONTAINER" }],
+    options: [JSON_FLAG],
+    examples: [["paddock diff box", "what commit would make a layer of"]],
+    load: () => import("./verbs/diff.ts"),
   },
   {
     name: "commit",

@@ -6,6 +6,7 @@
 import { UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/text.ts";
 import { COMMANDS, findCommand, listShown } from "./commands.ts";
+import { ungroup } from "./groups.ts";
 import type { ErrorForm, Guise } from "./guise.ts";
 import { reportError } from "./report.ts";
 import type { Command, Host } from "./types.ts";
@@ -19,7 +20,7 @@ import { isOn, parseGlobalWords, parseWords } from "./words.ts";
 export async function runCommandLine(argv: readonly string[], host: Host): Promise<number> {
   const guise = await loadGuise(argv, host);
   try {
-    return await callVerb(argv, host, guise);
+    return await callVerb(guise === undefined ? ungroup(argv) : argv, host, guise);
   } catch (error) {
     const report = reportError(error, guise === undefined && asksForDebug(argv));
     const { text, exitCode } = guise === undefined ? report : guise.tell(report, describeCall(argv));

@@ -31,14 +31,18 @@ export interface HistoryEntry {
   readonly empty_layer?: boolean;
 }
 
-/** A layer that is added on top. */
-export interface AddedLayer {
-  readonly diffId: string;
+/** A step in the making of an image. */
+export interface Step {
   /** What the image says from now on. */
   readonly config: ImageConfig;
   readonly createdBy: string;
   readonly author?: string;
   readonly comment?: string;
+}
+
+/** A layer that is added on top. */
+export interface AddedLayer extends Step {
+  readonly diffId: string;
 }
 
 /** An image of nothing, for this machine. */
@@ -65,26 +69,27 @@ export function parseImageDocument(text: string, name: string): ImageDocument {
 }
 
 /** The document with a layer more. Its time is now, or as SOURCE_DATE_EPOCH says (reproducible-builds.org). */
-export function addHistory(
-  document: ImageDocument,
-  { diffId, config, createdBy, author, comment }: AddedLayer,
+export function addHistory(document: ImageDocument, layer: AddedLayer): ImageDocument {
+  const diffIds = [...document.rootfs.diff_ids, layer.diffId];
+  return { ...addStep(document, layer, {}), rootfs: { type: "layers", diff_ids: diffIds } };
+}
+
+/** The document with another configuration and the same layers. */
+export function changeDocument(document: ImageDocument, step: Step): ImageDocument {
+  return addStep(document, step, { empty_layer: true });
+}
+
+function addStep(
+  { history, author: _, ...document }: ImageDocument,
+  { config, createdBy, author, comment }: Step,
+  more: HistoryEntry,
 ): ImageDocument {
   const created = readNow();
-  const said = {
-    ...(author === undefined ? {} : { author }),
-  };
-  const { history, rootfs, author: _, ...rest } = document;
+  const said = author === undefined ? {} : { author };
   // A history that was not kept so far cannot be kept from here on: its entries stand for layers.
-  const known = history ?? rootfs.diff_ids.map(() => ({}));
-  const entry = { created, created_by: createdBy, ...said, ...(comment === undefined ? {} : { comment }) };
-  return {
-    ...rest,
-    created,
-    ...said,
-    config: encodeImageConfig(config),
-    rootfs: { type: "layers", diff_ids: [...rootfs.diff_ids, diffId] },
-    history: [...known, entry],
-  };
+  const known = history ?? document.rootfs.diff_ids.map(() => ({}));
+  const entry = { created, created_by: createdBy, ...said, ...(comment === undefined ? {} : { comment }), ...more };
+  return { ...document, created, ...said, config: encodeImageConfig(config), history: [...known, entry] };
 }
 
 function readNow(): string {

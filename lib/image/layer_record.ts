@@ -10,6 +10,8 @@ export interface LayerRecord {
   readonly diffId: string;
   /** Chain ID of the layer below; absent for the lowest, and for a whole root filesystem. */
   readonly parent?: string;
+  /** True for a layer of an image, in which whiteouts mean something; absent for a whole root filesystem. */
+  readonly isLayer?: boolean;
   /** True where nothing of the layers below is seen. */
   readonly hidesAll?: boolean;
   /** Bytes of file data. */

@@ -21,12 +21,14 @@
  * @module
  */
 import { PaddockError } from "../base/errors.ts";
+import { toCBytes } from "../base/byte_string.ts";
 import { Fd } from "../kernel/fd.ts";
 import * as calls from "../kernel/file_calls.ts";
 import {
   AT,
   check,
   E,
+  listDirectory,
   LOCK,
   lockFd,
   O,
@@ -34,6 +36,8 @@ import {
   openDirectory,
   procPath,
   RENAME_NOREPLACE,
+  statAt,
+  statFd,
   toCText,
   writeAll,
 } from "../kernel/fs.ts";
@@ -228,7 +232,12 @@ export class LayerStore implements Disposable {
     const hasInit = makeInitLayer(all, directory.number, "init");
     const created = new Date().toISOString();
     const origin = { source: archive.name, created, durable: false, bootId: readBootId() };
-    const place = { ...(over?.parent === undefined ? {} : { parent: over.parent }), ...(hidesAll ? { hidesAll } : {}) };
+    const isLayer = over === undefined ? {} : { isLayer: true };
+    const place = {
+      ...isLayer,
+      ...(over?.parent === undefined ? {} : { parent: over.parent }),
+      ...(hidesAll ? { hidesAll } : {}),
+    };
     return { record: { diffId, bytes, entries, unpackedBytes, hasInit, ...place, ...origin }, warnings };
   }
 
@@ -282,6 +291,22 @@ export class LayerStore implements Disposable {
       count++;
     }
     return count;
+  }
+
+  /**
+   * Removes lock files of imports that died, and notes of files that were never finished: empty ones that nobody holds.
+   * @throws KernelError
+   */
+  removeStaleLocks(): void {
+    using sources = openAt(this.directory, "sources", O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+    for (const { name } of listDirectory(sources.number)) {
+      const fd = calls.openat(sources.number, toCBytes(name), O.RDWR | O.NOFOLLOW | O.CLOEXEC);
+      if (fd < 0) continue;
+      using file = new Fd(fd);
+      // Who waits for the lock sees that the file is gone, and starts over.
+      if (!lockFd(fd, LOCK.EX | LOCK.NB) || statFd(file.number).size > 0) continue;
+      if (statAt(sources.number, name)?.ino === statFd(fd).ino) calls.unlinkat(sources.number, toCBytes(name), 0);
+    }
   }
 
   /**

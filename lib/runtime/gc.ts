@@ -155,6 +155,7 @@ async function collectImports({ dataRoot }: Roots, dryRun: boolean): Promise<Lef
   const problems: Problem[] = [];
   try {
     if (!dryRun && names.length > 0) store.removeLeftovers();
+    if (!dryRun) store.removeStaleLocks();
   } catch (error) {
     problems.push((error as Error).message);
   }

@@ -8,7 +8,7 @@
  * @module
  */
 import type { ContentDigest } from "../image/content_digest.ts";
-import { listNamedImages } from "../image/image_index.ts";
+import { listNamedImages, showName, unnameImages } from "../image/image_index.ts";
 import { ImageStore } from "../image/image_store.ts";
 import { chainOfPath } from "../image/layer_names.ts";
 import { isThere } from "../kernel/syscall.ts";
@@ -40,6 +40,40 @@ export async function pruneImages(roots: Roots, { dryRun = false, of }: Pruning 
     const isGone = dryRun ? !isUsed(chainId) : store.layers.removeUnless(chainId, isUsed);
     return isGone ? [{ kind: "layer", what: chainId, why, problems: [] }] : [];
   });
+}
+
+/** What a pruning took. */
+export interface PrunedImages {
+  /** What the images were called. */
+  readonly images: readonly string[];
+  readonly layers: readonly string[];
+  /** Bytes of files in those layers. */
+  readonly bytes: number;
+}
+
+/**
+ * Removes images without a name that no container is made of, and with `all` those with names as well; with each the
+ * layers that nobody else needs.
+ *
+ * @throws PaddockError where the store cannot be changed.
+ */
+export async function pruneUnused(roots: Roots, { all }: { readonly all: boolean }): Promise<PrunedImages> {
+  const used = new Set(listContainers(roots).flatMap(({ record }) => record?.imageId ?? []));
+  const images: string[] = [];
+  const orphans = unnameImages(roots.dataRoot, ({ name, id }) => {
+    const goes = !used.has(id) && (all || name === undefined);
+    if (goes) images.push(showName({ ...(name === undefined ? {} : { name }), id }));
+    return goes;
+  });
+  const sizes = await readSizes(roots.dataRoot, orphans);
+  const layers = orphans.length === 0 ? [] : (await pruneImages(roots, { of: orphans })).map(({ what }) => what);
+  return { images, layers, bytes: layers.reduce((sum, layer) => sum + (sizes.get(layer) ?? 0), 0) };
+}
+
+async function readSizes(dataRoot: string, ids: readonly ContentDigest[]): Promise<Map<string, number>> {
+  using store = ImageStore.openThere(dataRoot);
+  const layers = await Promise.all(ids.map(async (id) => await store?.listChain(id) ?? []));
+  return new Map(layers.flat().map((layer) => [layer, store?.layers.readRecord(layer)?.bytes ?? 0]));
 }
 
 /** Layers that containers are made of, running ones and kept ones. */
