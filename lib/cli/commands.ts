@@ -223,7 +223,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "inspect",
-    summary: "print all that is known of images and containers, as docker's JSON",
+    summary: "print what is known of images and containers",
     positionals: [{ name: "NAME", repeat: true }],
     options: [
       { name: "format", short: "f", value: "TEMPLATE", help: "a Go template, as docker's; json: on one line" },
@@ -239,9 +239,9 @@ export const COMMANDS: readonly Command[] = [
     name: "verify",
     summary: "compare images with what they were when they came",
     description: "Hashes every document and writes every layer's archive again from its files: each must be what its " +
-      "digest says, and its files those of the archive, with their owners, modes and times. Without IMAGE the whole " +
+      "digest says, and its files those of the archive, with their owners, modes and times. Without NAME the whole " +
       "store. The exit code is 1 where something is damaged.",
-    positionals: [{ name: "IMAGE", optional: true, repeat: true }],
+    positionals: [{ name: "NAME", optional: true, repeat: true }],
     options: [{ name: "quiet", short: "q", help: "only what is damaged" }, JSON_FLAG],
     examples: [["paddock verify", "the whole store"]],
     load: () => import("./verbs/verify.ts"),
