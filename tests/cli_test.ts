@@ -58,7 +58,7 @@ Deno.test("the completion for bash completes verbs, flags, choices and files", a
   };
   assertEquals(await complete("exp"), ["explain", "export"]);
   assertEquals(await complete("--root", "/r", "ru"), ["run"]);
-  assertEquals(await complete("run", "--network", ""), ["none", "host"]);
+  assertEquals(await complete("run", "--network", ""), ["none", "host", "bridge"]);
   assert((await complete("run", "--mem")).includes("--memory-swap"));
   assertEquals(await complete("run", "--memory", ""), []);
   assertEquals(await complete("run", "roo"), ["rootfs.tar"]);

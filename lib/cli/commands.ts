@@ -380,6 +380,36 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./verbs/rm.ts"),
   },
   {
+    name: "network",
+    summary: "make, list and remove networks that containers share",
+    description:
+      "ACTION is create, ls, inspect, rm or prune. A network is a bridge of the host: its containers reach " +
+      "each other, the host, and by its address everything outside; from outside only published ports are reached, and " +
+      "from other networks nothing else. `bridge` is there when it is first used.\n\n" +
+      "Everything that is translated is in tables of nf_tables that are paddock's own.",
+    positionals: [{ name: "ACTION" }, { name: "NAME", optional: true, repeat: true }],
+    options: [
+      { name: "subnet", value: "SUBNET", repeat: true, help: "create: its addresses, as in 10.20.0.0/24 (a free one)" },
+      { name: "gateway", value: "ADDRESS", repeat: true, help: "create: the host's own address (the first)" },
+      { name: "ipv6", help: "create: addresses of IPv6 as well" },
+      { name: "internal", help: "create: nothing outside is reached" },
+      { name: "mtu", value: "BYTES", help: "create: largest packet (that of the host's way out)" },
+      { name: "label", value: "KEY=VALUE", repeat: true, help: "create: note about it" },
+      { name: "driver", short: "d", value: "DRIVER", choices: ["bridge"], help: "create: bridge" },
+      { name: "quiet", short: "q", help: "ls: names only" },
+      { name: "force", short: "f", help: "prune: taken for docker's sake; nobody is asked" },
+      JSON_FLAG,
+    ],
+    examples: [
+      [
+        "paddock network create --ipv6 back",
+        "then: paddock run --network back",
+      ],
+      ["paddock network inspect back", "its addresses, and who has them"],
+    ],
+    load: () => import("./verbs/network.ts"),
+  },
+  {
     name: "gc",
     summary: "remove what crashes have left behind",
     positionals: [],

@@ -167,7 +167,7 @@ function optionsOf(command: Command): readonly Option[] {
 }
 
 function valuesOf(option: Option): Values {
-  return option.choices ?? (option.path ? "path" : "none");
+  return option.choices ?? option.suggestions ?? (option.path ? "path" : "none");
 }
 
 /** Flags with values, those that are completed alike together: `--name` and `-n`. */

@@ -124,11 +124,15 @@ Deno.test("completion scripts hold every verb and flag", () => {
     assert(!script.includes("finish"), shell);
     assert(!script.includes("cgroup-manager"), shell);
   }
-  assertStringIncludes(COMPLETIONS["bash"]?.() ?? "", "--network) COMPREPLY=($(compgen -W 'none host' -- \"$word\"))");
-  assertStringIncludes(COMPLETIONS["fish"]?.() ?? "", "-l network -x -a 'none host'");
+  assertStringIncludes(
+    COMPLETIONS["bash"]?.() ?? "",
+    "--network) COMPREPLY=($(compgen -W 'none host bridge' -- \"$word\"))",
+  );
+  assertStringIncludes(COMPLETIONS["fish"]?.() ?? "", "-l network -x -a 'none host bridge'");
   assertStringIncludes(
     COMPLETIONS["zsh"]?.() ?? "",
-    "'--network=[only loopback (none), or the host'\\''s]:none|host:(none host)'",
+    "'--network=[none (loopback only), host, bridge, another'\\''s NAME, container\\:ID or ns\\:PATH]:NETWORK:" +
+      "(none host bridge)'",
   );
 });
 

@@ -94,8 +94,25 @@ const limits = inGroup("Limits", [
 ]);
 
 const network = inGroup("Network", [
-  { name: "network", value: "none|host", choices: ["none", "host"], help: "only loopback (none), or the host's" },
+  {
+    name: "network",
+    value: "NETWORK",
+    suggestions: ["none", "host", "bridge"],
+    help: "none (loopback only), host, bridge, another's NAME, container:ID or ns:PATH",
+  },
   { name: "net", value: "MODE", aliasOf: "network", help: "" },
+  {
+    name: "publish",
+    short: "p",
+    value: "[[ADDRESS:]PORT:]PORT[/udp]",
+    repeat: true,
+    help: "let a port of the host lead to one of its own",
+  },
+  { name: "publish-all", short: "P", help: "the same for all that the image exposes, at free ports" },
+  { name: "ip", value: "ADDRESS", help: "its IPv4 address on the network" },
+  { name: "ip6", value: "ADDRESS", help: "its IPv6 address on the network" },
+  { name: "mac-address", value: "MAC", help: "of its interface" },
+  { name: "network-alias", value: "NAME", repeat: true, help: "a further name of it on the network" },
   { name: "hostname", short: "h", value: "NAME", help: "its host name" },
   { name: "domainname", value: "NAME", help: "its NIS domain name" },
   { name: "dns", value: "ADDRESS", repeat: true, help: "name server" },
@@ -131,8 +148,6 @@ const security = inGroup("Security", [
 
 /** docker's flags that people type from habit, and what does the same here. */
 const elsewhere: readonly Option[] = [
-  { name: "publish", short: "p", value: "PORT", help: "", refused: "with --network host its ports are the host's own" },
-  { name: "publish-all", short: "P", help: "", refused: "with --network host its ports are the host's own" },
   { name: "restart", value: "POLICY", help: "", refused: "let the shell or a systemd unit start it again" },
   { name: "volumes-from", value: "NAME", help: "", refused: "give the directories with -v" },
 ];

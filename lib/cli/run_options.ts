@@ -11,6 +11,7 @@ import type { Host, Words } from "./types.ts";
 import { readContainerPath, readFlag, readFlags, readInteger, readPair, resolveHostPath } from "./values/flag.ts";
 import { readBlkio, readCpu, readMemory, readPidsLimit } from "./values/limits.ts";
 import { readMount, readTmpfs, readVolume } from "./values/mounts.ts";
+import { readNetworkFlags } from "./values/network.ts";
 import * as value from "./values/process.ts";
 import { readRegistryOptions } from "./values/registry.ts";
 import { allValues, isOn, lastValue } from "./words.ts";
@@ -41,7 +42,7 @@ export function readRunOptions(words: Words, host: Host): RunOptions {
     ...readContainer(words, host),
     ...readProcess(words, host),
     ...readFiles(words, host),
-    ...readNetwork(words),
+    ...readNetwork(words, host),
     ...readNamespaces(words),
     ...readRights(words, host),
     memory: readMemory(words),
@@ -128,9 +129,10 @@ function readShmSize(text: string): number {
 
 function readNetwork(
   words: Words,
-): Part<"network" | "hostname" | "domainname" | "dns" | "dnsSearch" | "dnsOptions" | "addHosts"> {
+  host: Host,
+): Part<"network" | "networkWishes" | "hostname" | "domainname" | "dns" | "dnsSearch" | "dnsOptions" | "addHosts"> {
   return {
-    network: (lastValue(words, "network") ?? "none") as RunOptions["network"],
+    ...readNetworkFlags(words, host),
     ...optional("hostname", readFlag(words, "hostname", value.readHostname)),
     ...optional("domainname", readFlag(words, "domainname", value.readHostname)),
     dns: readFlags(words, "dns", value.readAddress),

@@ -16,6 +16,8 @@ export interface Option {
   readonly repeat?: true;
   /** The only values it takes. */
   readonly choices?: readonly string[];
+  /** Values that the shell completes, among others that it takes. */
+  readonly suggestions?: readonly string[];
   /** Values are paths of the host: completed by the shell. */
   readonly path?: true;
   /** Half a line, lower case, no full stop. */

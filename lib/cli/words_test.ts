@@ -62,9 +62,8 @@ Deno.test("parseWords: what does not fit is named, with a hint", () => {
     [["-iZ", "img"], "unknown flag -Z in -iZ", "see: paddock run --help"],
     [["--memory"], "--memory needs a value: SIZE", "see: paddock run --help"],
     [[], "run needs IMAGE", "see: paddock run --help"],
-    [["--network", "hsot", "img"], "--network does not take 'hsot'", "did you mean 'host'"],
-    [["--network", "bridge", "img"], "--network does not take 'bridge'", "it takes none or host"],
-    [["-p", "80", "img"], "run has no --publish", "with --network host its ports are the host's own"],
+    [["--uts", "hsot", "img"], "--uts does not take 'hsot'", "did you mean 'host'"],
+    [["--uts", "bridge", "img"], "--uts does not take 'bridge'", "it takes private or host"],
   ];
   for (const [argv, message, hint] of table) {
     const error = assertThrows(() => parse("run", ...argv), UsageError);

@@ -255,6 +255,11 @@ export function deleteElements(
   );
 }
 
+/** Removes all elements of a set or map. */
+export function flushSet({ family, name: table }: TableName, set: NftSet): Change {
+  return change(DELSETELEM, 0, family, nftName(ELEMENTS_TABLE, table), nftName(ELEMENTS_SET, set.name));
+}
+
 /** Asks for a table; an error where there is none. */
 export function getTable(table: TableName): Uint8Array {
   return change(GETTABLE, NLM_F.ACK, table.family, nftName(TABLE_NAME, table.name))(0);
@@ -284,7 +289,7 @@ export function valueData(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /** Parts of a key or value one after the other, each filled up to four bytes. */
-export function joinParts(parts: readonly Uint8Array[]): Uint8Array {
+export function joinKey(parts: readonly Uint8Array[]): Uint8Array {
   return parts.length === 1
     ? parts[0]!
     : concatenate(parts.flatMap((part) => [part, new Uint8Array(padded(part.length) - part.length)]));
@@ -294,11 +299,11 @@ function elementOf({ key, value }: Element): Uint8Array {
   const verdict = value === undefined || isParts(value) ? undefined : value;
   return nested(
     LIST_ELEMENT,
-    nested(ELEMENT_KEY, valueData(joinParts(key))),
+    nested(ELEMENT_KEY, valueData(joinKey(key))),
     ...(value === undefined ? [] : [
       nested(
         ELEMENT_DATA,
-        verdict === undefined ? valueData(joinParts(value as Uint8Array[])) : verdictData(verdict),
+        verdict === undefined ? valueData(joinKey(value as Uint8Array[])) : verdictData(verdict),
       ),
     ]),
   );

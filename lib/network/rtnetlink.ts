@@ -47,6 +47,9 @@ export const IFLA = {
 
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
+const IFLA_INFO_SLAVE_KIND = 4;
+const IFLA_INFO_SLAVE_DATA = 5;
+const IFLA_BRPORT_MODE = 4;
 const VETH_INFO_PEER = 1;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
@@ -122,6 +125,18 @@ export function placeOfPeerNamespace(veth: Uint8Array): number {
 /** Changes a link, by its index. */
 export function setLink(index: number, settings: LinkSettings & { readonly name?: string }): Uint8Array {
   return message({ type: RTM.NEWLINK, flags: CHANGE }, linkInfo(index, settings), linkAttributes(settings));
+}
+
+/** Lets a port of a bridge, by its index or its name, have back what it sent: from itself to itself. */
+export function setHairpin(port: number | string): Uint8Array {
+  const info = attribute(
+    IFLA.LINKINFO,
+    attribute(IFLA_INFO_SLAVE_KIND, text("bridge_slave")),
+    attribute(IFLA_INFO_SLAVE_DATA, attribute(IFLA_BRPORT_MODE, Uint8Array.of(1))),
+  );
+  const [index, name] = typeof port === "number" ? [port, undefined] : [0, port];
+  const named = name === undefined ? [] : [attribute(IFLA.IFNAME, cText(name))];
+  return message({ type: RTM.NEWLINK, flags: CHANGE }, linkInfo(index, {}), ...named, info);
 }
 
 /** Removes a link, by its index or its name. */

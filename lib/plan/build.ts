@@ -9,7 +9,7 @@ import { placeCgroup } from "../cgroup/place.ts";
 import { planCgroup } from "../cgroup/plan.ts";
 import { viewMounts } from "../cgroup/view.ts";
 import type { Facts } from "../host/facts.ts";
-import type { Act, Plan, Region, Section } from "../program/step.ts";
+import type { Act, Plan, Region, Section, Step } from "../program/step.ts";
 import type { Config } from "../spec/config.ts";
 import {
   CREATION_REGIONS,
@@ -146,6 +146,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
       ...NETLINK_REGIONS,
       ...netDeviceRegions(config),
       ...hookRegions(config),
+      ...setting.network?.regions,
       ...cgroup.regions,
       ...(hasListener(config) ? LISTENER_REGIONS : {}),
       ...(setting.preserved === undefined ? {} : PRESERVED_REGIONS),
@@ -195,6 +196,7 @@ function prepare(config: Config, facts: Facts, setting: Setting, cgroup: CgroupA
       ...(inUserNamespace ? [planOwnMounts()] : []),
       ...planShiftedSources(config, facts, mountKey),
       ...planNetDevices(config),
+      ...setting.network?.before ?? [],
       ...start(config, facts, setting),
     ],
   };
@@ -258,8 +260,9 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...planPolicies(config),
     // After the cgroup was entered, for it becomes the root of the cgroup namespace.
     ...planNamespaces(config, joinedUser(config) !== undefined),
-    ...(isNew(config, "user") ? [] : planMove(config, OWN_NETWORK, "container.fault")),
+    ...(isNew(config, "user") ? [] : takeNetwork(config, setting, OWN_NETWORK, "container.fault")),
     ...planNetAddresses(config),
+    ...setting.network?.within ?? [],
     planPropagation(config, facts, setting),
     ...planBindSources(config.mounts, facts, mountKey),
     ...planCgroupSources(mounting, mountKey),
@@ -296,10 +299,18 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
   return { side: "container", title: "the container", fault: "container.fault", acts: labelFirst(acts, "container") };
 }
 
+/** What the container gets of the host's network, by the launcher's sockets. */
+function takeNetwork(config: Config, setting: Setting, namespace: readonly Step[], fault: string): Act[] {
+  return [...planMove(config, namespace, fault), ...setting.network?.connect(namespace, fault) ?? []];
+}
+
 /** Between the clone and the exec, for a user namespace: the part that takes the host's root. */
 function mapping(config: Config, facts: Facts, setting: Setting): Section {
   const acts = [
-    ...labelFirst(planMapping(config, facts, setting, planMove(config, CHILD_NETWORK, "mapping.fault")), "mapping"),
+    ...labelFirst(
+      planMapping(config, facts, setting, takeNetwork(config, setting, CHILD_NETWORK, "mapping.fault")),
+      "mapping",
+    ),
     mark("mapped", afterMapping(config, setting.creation)),
     planMappingFault(),
   ];
@@ -364,6 +375,7 @@ function cleanUp(config: Config, setting: Setting, cgroup: CgroupActs): Section 
     fault: "launcher.fault",
     acts: [
       planExitCode(setting),
+      ...setting.network?.after ?? [],
       ...cgroup.remove,
       ...planRemoval(config, setting, "leftovers"),
       ...planExit(setting),

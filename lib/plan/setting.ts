@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Act, Region, Step } from "../program/step.ts";
 import type { Creation } from "./creation.ts";
 import type { ListenerState } from "./seccomp/listener_state.ts";
 import type { Detachment } from "./detach.ts";
@@ -56,8 +57,28 @@ export interface Setting {
   readonly bundle?: string;
   /** For a container in the background; absent: the caller waits for its end. */
   readonly detachment?: Detachment;
+  /** The network that it is connected with; absent where its namespace has none, or is another's. */
+  readonly network?: NetworkActs;
   /** For a launcher that the next run of the same words takes from the cache; it is never `prepared`. */
   readonly cached?: CachedRun;
+}
+
+/** The acts by which a container is connected with a network (`network.ts`), each set where it has its place. */
+export interface NetworkActs {
+  /** In the launcher, before the clone. */
+  readonly before: readonly Act[];
+  /**
+   * Between the clone and the exec, by who may change the host's network.
+   *
+   * @param namespace the steps of which the last one gives a descriptor of the container's network namespace.
+   * @param fault label of the step that takes over at a failure.
+   */
+  readonly connect: (namespace: readonly Step[], fault: string) => readonly Act[];
+  /** In the container, behind that. */
+  readonly within: readonly Act[];
+  /** In the launcher, when the container is over. */
+  readonly after: readonly Act[];
+  readonly regions: Readonly<Record<string, Region>>;
 }
 
 /** Where the root filesystem comes from. */

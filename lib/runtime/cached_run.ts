@@ -86,6 +86,7 @@ const UNFIT: readonly Unfit[] = [
   { why: "an image layout may get another image at any time", holds: ({ options }) => isLayout(options.image) },
   { why: "a name belongs to one container at a time", holds: ({ options }) => options.name !== undefined },
   { why: "it is kept, and has a log", holds: ({ options }) => options.detach },
+  { why: "an address belongs to one container at a time", holds: ({ options }) => typeof options.network !== "string" },
   { why: "what it writes is kept", holds: ({ options }) => options.rwSave !== undefined },
   { why: "its steps are told by paddock at the end", holds: ({ options }) => options.trace },
   { why: "device nodes of the host are looked at", holds: ({ options }) => needsNodes(options) },

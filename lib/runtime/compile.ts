@@ -10,6 +10,7 @@ import { RUN_ID_DIGITS } from "../plan/setting.ts";
 import { assemble } from "../program/assemble.ts";
 import type { RunOptions } from "../spec/run_options.ts";
 import { openImage } from "./open_image.ts";
+import { placeNetwork } from "./place_network.ts";
 import { prepareContainer } from "./prepare.ts";
 import type { Voice } from "./voice.ts";
 
@@ -27,6 +28,7 @@ export async function compileContainer(options: RunOptions, output: string, voic
   const name = options.name ?? nameOf(output);
   const id = `${name}-${RUN_ID_DIGITS}`;
   const stateDir = `${options.root}/${id}`;
+  const network = await placeNetwork(options, image, stateDir, voice);
   const { config, setting } = await prepareContainer(options, facts, image, {
     id,
     name,
@@ -35,6 +37,7 @@ export async function compileContainer(options: RunOptions, output: string, voic
     inMemory: true,
     prepared: false,
     keep: false,
+    ...(network === undefined ? {} : { network }),
   });
   writeProgram(assemble(planContainer(config, facts, setting)), output);
 }
@@ -48,6 +51,8 @@ function refuse(options: RunOptions): void {
     ? "--detach"
     : options.rwSave !== undefined
     ? "--rw-save"
+    : typeof options.network !== "string" && options.network.kind !== "path"
+    ? "a network whose addresses paddock gives out"
     : undefined;
   if (what === undefined) return;
   throw new PaddockError(`compile cannot take ${what}: the program is run without paddock, and many times`, {

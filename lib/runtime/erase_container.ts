@@ -32,7 +32,10 @@ export async function eraseContainer(
   roots: Roots,
   record: ContainerRecord | undefined = readRecord(owned.directory),
 ): Promise<Problem[]> {
-  const problems = await removeCgroupsOf(owned.id, record);
+  const problems = [
+    ...await removeCgroupsOf(owned.id, record),
+    ...await leaveNetworkOf(owned.directory, roots, record),
+  ];
   const own = dataDirectoryOf(roots.dataRoot, owned.id);
   for (const directory of new Set([record?.dataDir ?? own, own])) {
     problems.push(...removeDataDirectory(directory, owned.directory));
@@ -46,6 +49,18 @@ export async function eraseContainer(
 export async function removeCgroupsOf(id: string, record: ContainerRecord | undefined): Promise<Problem[]> {
   const paths = record?.cgroupPaths.filter(isThere) ?? findCgroupsOf(id);
   return paths.length === 0 ? [] : await attempt(() => removeCgroups(paths));
+}
+
+/** Gives back what a container had of a network. */
+export async function leaveNetworkOf(
+  directory: string,
+  { dataRoot }: Roots,
+  record: ContainerRecord | undefined,
+): Promise<Problem[]> {
+  const attachment = record?.network;
+  if (attachment === undefined) return [];
+  const { leaveNetwork } = await import("./leave_network.ts");
+  return await attempt(() => Promise.resolve(leaveNetwork(dataRoot, directory, attachment)));
 }
 
 /** Where the cgroups of a container without a record are: a launcher that stands alone writes none. */

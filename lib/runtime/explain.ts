@@ -9,6 +9,7 @@ import { explainAsJson, explainAsShell, explainAsSyscalls } from "../plan/explai
 import type { RunOptions } from "../spec/run_options.ts";
 import { detachmentOf, isKept } from "./detachment.ts";
 import { openImage } from "./open_image.ts";
+import { placeNetwork } from "./place_network.ts";
 import { prepareContainer } from "./prepare.ts";
 import type { Voice } from "./voice.ts";
 
@@ -37,12 +38,14 @@ export async function explainContainer(
     dataDir: `${options.dataRoot}/containers/${id}`,
     keep: isKept(options),
   };
+  const network = await placeNetwork(options, image, `${options.root}/${id}`, voice, true);
   const { config, setting } = await prepareContainer(options, facts, image, {
     id,
     name: id,
     ...where,
     prepared: true,
     ...detachmentOf(options, where),
+    ...(network === undefined ? {} : { network }),
     finish: { argv: ["/usr/local/bin/paddock", "finish", id], env: [] },
   });
   const plan = planContainer(config, facts, setting);

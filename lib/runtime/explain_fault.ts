@@ -99,6 +99,10 @@ const HINTS: readonly Hint[] = [
     hint: "paddock itself lacks a capability that --cap-add asks for: `paddock doctor` lists them",
   },
   {
+    fits: ({ what }, code) => what.startsWith("reserve port ") && code === "EADDRINUSE",
+    hint: "another program or container has it (see ss -ltnup): choose another",
+  },
+  {
     fits: ({ call }, code) => call === "seccomp" && code === "EINVAL",
     hint:
       "this kernel has no filters of system calls, or not the flags that the profile asks for: see `paddock doctor`",

@@ -13,7 +13,7 @@ import { decodeData, type Program } from "../program/decode.ts";
 import { inheritContainer, type OwnedContainer, readRecord } from "../state/container.ts";
 import type { ContainerExit, ContainerRecord } from "../state/record.ts";
 import type { Roots } from "../state/root.ts";
-import { eraseContainer, removeCgroupsOf } from "./erase_container.ts";
+import { eraseContainer, leaveNetworkOf, removeCgroupsOf } from "./erase_container.ts";
 import { explainFault } from "./explain_fault.ts";
 import { inWordsOfEngines } from "./finish_exec.ts";
 import { explainDeath } from "./explain_death.ts";
@@ -57,7 +57,7 @@ export async function finishContainer(
   if (words !== undefined && error === undefined) voice.note(words);
   const kept = record?.keep && error === undefined && !remove;
   const runAfter = kept ? undefined : await loadPoststop(owned, record);
-  const problems = kept ? await keep(owned, record, end) : await eraseContainer(owned, roots, record);
+  const problems = kept ? await keep(owned, roots, record, end) : await eraseContainer(owned, roots, record);
   for (const problem of problems) voice.note(`left behind: ${problem}; \`paddock gc\` tries again`);
   runAfter?.(voice);
   if (error !== undefined) throw error;
@@ -103,9 +103,17 @@ function describeEnd(program: Program, { oomKills, peakMemory }: Death): Contain
 }
 
 /** A named container keeps its record and what it wrote; its cgroups are of no more use. */
-async function keep(owned: OwnedContainer, record: ContainerRecord, exit: ContainerExit): Promise<string[]> {
-  const { launcherPid: _, pid: __, ...rest } = record;
-  const problems = await removeCgroupsOf(owned.id, record);
+async function keep(
+  owned: OwnedContainer,
+  roots: Roots,
+  record: ContainerRecord,
+  exit: ContainerExit,
+): Promise<string[]> {
+  const { launcherPid: _, pid: __, network: ___, ...rest } = record;
+  const problems = [
+    ...await removeCgroupsOf(owned.id, record),
+    ...await leaveNetworkOf(owned.directory, roots, record),
+  ];
   owned.writeRecord({ ...rest, exit });
   owned.lock.release();
   return problems;

@@ -4,7 +4,18 @@
  * @module
  */
 import type { Detachment } from "../plan/detach.ts";
-import type { Setting } from "../plan/setting.ts";
+import type { NetworkActs, Setting } from "../plan/setting.ts";
+import type { Attachment } from "../spec/network.ts";
+
+/** A network that a container is connected with, or whose namespace it joins. */
+export interface PlacedNetwork {
+  /** A network namespace to join. */
+  readonly path?: string;
+  readonly acts?: NetworkActs;
+  readonly attachment?: Attachment;
+  /** For `/etc/hosts`. */
+  readonly addresses: readonly string[];
+}
 
 /** Where a container will live, and how it ends. */
 export interface Place {
@@ -20,4 +31,6 @@ export interface Place {
   /** Where nobody waits for it. */
   readonly detachment?: Detachment;
   readonly finish?: Setting["finish"];
+  /** Its network, where that is none of its own alone. */
+  readonly network?: PlacedNetwork;
 }

@@ -48,10 +48,11 @@ export async function prepareContainer(
     rootfs: rootfsPath(rootfs),
     image: image.config,
     layers: image.layers,
+    ...(place.network?.path === undefined ? {} : { networkPath: place.network.path }),
   });
   const config = checkConfig(await withProfile(buildConfig(withoutNodes(options, facts), around), options, facts));
   const filter = await compileFilter(config, facts);
-  const files = etcFiles(options, config);
+  const files = etcFiles(options, config, place.network?.addresses);
   const setting: Setting = {
     id: place.id,
     name: place.name,
@@ -69,6 +70,7 @@ export async function prepareContainer(
     ...(place.finish === undefined ? {} : { finish: place.finish }),
     keep: place.keep,
     ...(place.detachment === undefined ? {} : { detachment: place.detachment }),
+    ...(place.network?.acts === undefined ? {} : { network: place.network.acts }),
     trace: options.trace,
     ...(filter === undefined ? {} : { filter }),
     ...(cached === undefined ? {} : { cached: cached(config) }),
@@ -86,11 +88,11 @@ function withoutNodes(options: RunOptions, facts: Facts): RunOptions {
 }
 
 /** The files that a container has of its own, unless a mount of the user's is in their place. */
-function etcFiles(options: RunOptions, config: Config): Record<string, string> {
+function etcFiles(options: RunOptions, config: Config, addresses?: readonly string[]): Record<string, string> {
   const hostname = config.hostname ?? Deno.hostname();
   const files: Record<string, string> = {
     "/etc/resolv.conf": buildResolvConf(options, readHostResolvConf()),
-    "/etc/hosts": buildHosts(options, hostname),
+    "/etc/hosts": buildHosts(options, hostname, addresses),
     "/etc/hostname": `${hostname}\n`,
   };
   for (const { destination } of config.mounts) delete files[destination];

@@ -32,6 +32,7 @@ import { eraseContainer } from "./erase_container.ts";
 import { quickGc } from "./gc.ts";
 import { type OpenedImage, openImage } from "./open_image.ts";
 import type { Place } from "./place.ts";
+import { placeNetwork } from "./place_network.ts";
 import { prepareContainer } from "./prepare.ts";
 import { relabelVolumes } from "./relabel.ts";
 import type { Voice } from "./voice.ts";
@@ -53,7 +54,7 @@ export async function runContainer(options: RunOptions, beginning: Beginning, vo
   if (cacheable !== undefined && image.notes.length === 0) return await startCached(options, facts, image, cacheable);
   const owned = createContainer(options, options.name);
   try {
-    return await start(options, facts, image, owned);
+    return await start(options, facts, image, owned, voice);
   } catch (error) {
     await eraseContainer(owned, options);
     throw error;
@@ -116,8 +117,10 @@ async function start(
   facts: Facts,
   image: OpenedImage,
   owned: OwnedContainer,
+  voice: Voice,
 ): Promise<never> {
-  const place = choosePlace(options, image, owned);
+  const network = await placeNetwork(options, image, owned.directory, voice);
+  const place = { ...choosePlace(options, image, owned), ...(network === undefined ? {} : { network }) };
   const { config, setting } = await prepareContainer(options, facts, image, place);
   relabelVolumes(options);
   const plan = planContainer(config, facts, setting);
@@ -126,6 +129,7 @@ async function start(
     created: new Date().toISOString(),
     cgroupPaths: plan.cgroupPaths,
     ...(options.detach ? {} : { launcherPid: Deno.pid }),
+    ...(network?.attachment === undefined ? {} : { network: network.attachment }),
   };
   makeDataDir(options, owned, record);
   owned.writeRecord(record);

@@ -24,6 +24,8 @@ export interface LookUp {
   /** Where its files can be read now, the topmost first; empty where there are none yet (an archive that was not extracted). */
   readonly layers: readonly string[];
   readonly image: ImageConfig;
+  /** The network namespace that it joins. */
+  readonly networkPath?: string;
 }
 
 /**
@@ -31,7 +33,8 @@ export interface LookUp {
  *
  * @throws PaddockError where a user, group or device that was asked for is not there.
  */
-export function lookUpSurroundings({ id, options, facts, rootfs, layers, image }: LookUp): Surroundings {
+export function lookUpSurroundings(look: LookUp): Surroundings {
+  const { id, options, facts, rootfs, layers, image, networkPath } = look;
   const user = options.user ?? image.user ?? "";
   const needsFiles = user !== "" || options.groupAdd.length > 0;
   return {
@@ -48,6 +51,7 @@ export function lookUpSurroundings({ id, options, facts, rootfs, layers, image }
     nodes: new Map(listDevicePaths(options).map((path) => [path, listNodes(path)])),
     allNodes: options.privileged ? listNodes("/dev") : [],
     maskedPaths: throttlePaths(),
+    ...(networkPath === undefined ? {} : { networkPath }),
   };
 }
 

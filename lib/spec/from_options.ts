@@ -43,6 +43,8 @@ export interface Surroundings {
   readonly allNodes: readonly DeviceNode[];
   /** More paths to mask that only this host has (`/sys/devices/system/cpu/cpu0/thermal_throttle`, GHSA-6fw5-f8r9-fgfm). */
   readonly maskedPaths: readonly string[];
+  /** The network namespace that it joins; absent: as the options say. */
+  readonly networkPath?: string;
   /** Capabilities that paddock may hand on, as in `Facts`; absent: all. Those of a default beyond them are left out. */
   readonly capabilities?: readonly string[];
 }
@@ -187,11 +189,14 @@ function chooseCapabilities(add: readonly string[], drop: readonly string[]): re
 function buildLinux(options: RunOptions, around: Surroundings): Linux {
   const open = options.privileged || options.unmasked;
   const namespaces = listNamespaces(options);
-  refuseSysctls(options, namespaces);
-  const sysctl = { ...defaultSysctls(namespaces), ...options.sysctls };
+  const path = around.networkPath;
+  // What is joined has settings already.
+  const own = path === undefined ? namespaces : namespaces.filter((type) => type !== "network");
+  refuseSysctls(options, own);
+  const sysctl = { ...defaultSysctls(own), ...options.sysctls };
   const devices = buildDevices(options, around);
   return {
-    namespaces: namespaces.map((type) => ({ type })),
+    namespaces: namespaces.map((type) => type === "network" && path !== undefined ? { type, path } : { type }),
     ...(options.userns === "host" ? {} : { uidMappings: [options.userns.uid], gidMappings: [options.userns.gid] }),
     ...(namespaces.includes("time") ? { timeOffsets: buildTimeOffsets(options.timeOffsets) } : {}),
     ...(devices.length === 0 ? {} : { devices }),

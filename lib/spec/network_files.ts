@@ -7,9 +7,14 @@ import type { RunOptions } from "./run_options.ts";
 
 type NetworkOptions = Pick<RunOptions, "network" | "dns" | "dnsSearch" | "dnsOptions" | "addHosts">;
 
-/** `/etc/hosts`: loopback, the container's own name (also a loopback address while it has no other), `--add-host`. */
-export function buildHosts(options: NetworkOptions, hostname: string): string {
-  const own = hostname === "" || hostname === "localhost" ? [] : [`127.0.1.1\t${hostname}`];
+/**
+ * `/etc/hosts`: loopback, the container's own name (also a loopback address while it has no other), `--add-host`.
+ *
+ * @param addresses the container's own.
+ */
+export function buildHosts(options: NetworkOptions, hostname: string, addresses: readonly string[] = []): string {
+  const named = addresses.length === 0 ? ["127.0.1.1"] : addresses;
+  const own = hostname === "" || hostname === "localhost" ? [] : named.map((address) => `${address}\t${hostname}`);
   return lines([
     "127.0.0.1\tlocalhost",
     "::1\tlocalhost ip6-localhost ip6-loopback",

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Cpu, IdMapping, Rlimit } from "./config.ts";
+import type { NetworkChoice, NetworkWishes } from "./network.ts";
 import type { PullPolicy, RegistryOptions } from "./registry_options.ts";
 
 /** Where the output of a container in the background goes: a file of its own, or nowhere. */
@@ -67,7 +68,9 @@ export interface RunOptions {
 
   readonly hostname?: string;
   readonly domainname?: string;
-  readonly network: "none" | "host";
+  readonly network: NetworkChoice;
+  /** Absent where nothing is said of it. */
+  readonly networkWishes?: NetworkWishes;
   readonly dns: readonly string[];
   readonly dnsSearch: readonly string[];
   readonly dnsOptions: readonly string[];

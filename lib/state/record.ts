@@ -6,6 +6,7 @@
 import { PaddockError } from "../base/errors.ts";
 import { isName } from "../base/names.ts";
 import type { ImageConfig } from "../spec/image_config.ts";
+import type { Attachment, Port } from "../spec/network.ts";
 
 /** A container, as `state.json` says it. Whether it runs is not in here: the lock knows that, and cannot be stale. */
 export interface ContainerRecord {
@@ -45,6 +46,8 @@ export interface ContainerRecord {
   readonly launcherPid?: number;
   /** The container's first process, where its maker knew it. Only to be believed while the lock is held. */
   readonly pid?: number;
+  /** What it has of a network; absent where it is connected with none, and once it is over. */
+  readonly network?: Attachment;
   readonly exit?: ContainerExit;
 }
 
@@ -117,6 +120,7 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["callersKeyring", (value) => typeof value === "boolean", "optional"],
   ["launcherPid", isPid, "optional"],
   ["pid", isPid, "optional"],
+  ["network", isAttachment, "optional"],
   ["exit", isExit, "optional"],
 ];
 
@@ -126,6 +130,21 @@ function isObject(value: unknown): boolean {
 
 function isTextRecord(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.values(value).every(isText);
+}
+
+/** Code that gives addresses and ports back believes it: the network is a name, addresses are nothing else. */
+function isAttachment(value: unknown): boolean {
+  const found = value as Partial<Attachment> | null;
+  if (typeof found !== "object" || found === null || !isText(found.network) || !isName(found.network!)) return false;
+  const { addresses, ports } = found;
+  const isAddress = (text: string): boolean => /^[0-9a-f.:]+\/\d+$/.test(text);
+  return isTexts(addresses) && addresses!.every(isAddress) && Array.isArray(ports) && ports.every(isPort);
+}
+
+function isPort(value: unknown): boolean {
+  const port = value as Partial<Port> | null;
+  return typeof port === "object" && port !== null && (port.protocol === "tcp" || port.protocol === "udp") &&
+    isPid(port.hostPort) && isPid(port.containerPort) && (port.hostAddress === undefined || isText(port.hostAddress));
 }
 
 function isExit(value: unknown): boolean {

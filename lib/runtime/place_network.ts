@@ -1,0 +1,59 @@
+/**
+ * The network of a container by its options: none of its own, that of another, or a place in one.
+ *
+ * @module
+ */
+import { PaddockError } from "../base/errors.ts";
+import { isThere } from "../kernel/syscall.ts";
+import type { RunOptions } from "../spec/run_options.ts";
+import { openContainer } from "../state/container.ts";
+import type { OpenedImage } from "./open_image.ts";
+import type { PlacedNetwork } from "./place.ts";
+import type { Voice } from "./voice.ts";
+
+/**
+ * Finds or takes a container's place in a network; `undefined` where it has only its own loopback, or the host's all.
+ *
+ * @param stateDir the state directory that an address is leased to.
+ * @param look nothing is taken, only shown.
+ * @throws PaddockError where the network is not there, or cannot give what is wished.
+ */
+export async function placeNetwork(
+  options: RunOptions,
+  image: Pick<OpenedImage, "config">,
+  stateDir: string,
+  voice: Voice,
+  look = false,
+): Promise<PlacedNetwork | undefined> {
+  const { network, networkWishes: wishes = { ports: [], publishAll: false, aliases: [] }, dataRoot } = options;
+  if (typeof network === "string") return undefined;
+  if (network.kind === "path") return { path: checkPath(network.path), addresses: [] };
+  if (network.kind === "container") return shareNetwork(network.id, options);
+  const { joinNetwork } = await import("./join_network.ts");
+  const note = (line: string): void => voice.note(line);
+  const exposed = image.config.exposedPorts ?? [];
+  const { attachment, acts } = joinNetwork(network.name, { dataRoot, stateDir, wishes, exposed, note, look });
+  return { attachment, acts, addresses: attachment.addresses.map(withoutPrefix) };
+}
+
+function checkPath(path: string): string {
+  if (isThere(path)) return path;
+  throw new PaddockError(`--network ns:${path}: there is nothing`, {
+    hint: "ip netns add NAME makes /run/netns/NAME; /proc/PID/ns/net is that of a process",
+  });
+}
+
+/** By its first process: the namespace is there as long as that is. */
+function shareNetwork(id: string, options: RunOptions): PlacedNetwork {
+  const { status, pid, record } = openContainer(options, id);
+  if (pid === undefined) {
+    throw new PaddockError(`--network container:${id}: the container is ${status} and has no network now`, {
+      hint: "paddock ps shows those that run",
+    });
+  }
+  return { path: `/proc/${pid}/ns/net`, addresses: record?.network?.addresses.map(withoutPrefix) ?? [] };
+}
+
+function withoutPrefix(address: string): string {
+  return address.split("/")[0]!;
+}
