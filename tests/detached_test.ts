@@ -138,6 +138,57 @@ test("with a terminal the log has what it shows, and no input ends it", async (b
   await out(box, "rm", "-f", "bg-web");
 });
 
+test("exec runs beside its command: user names, directory, variables, exit codes, and in the background", async (box) => {
+  await begin(box, ["--name", "bg-web", "-e", "OWN=1"], "exec sleep 4514");
+  const exec = (...words: string[]) => box.paddock.run(["exec", ...words]);
+  const first = await exec("bg-web", "sh", "-c", "echo $OWN; grep -c sleep /proc/1/cmdline; exit 3");
+  assertEquals([first.code, first.stdout], [3, "1\n1\n"], first.stderr);
+  const user = await exec(
+    "-u",
+    "user",
+    "-w",
+    "/tmp",
+    "-e",
+    "A=b",
+    "-e",
+    "OWN",
+    "bg-web",
+    "sh",
+    "-c",
+    "id -u; pwd; echo $A $HOME,$OWN",
+  );
+  assertEquals(user.stdout, "1000\n/tmp\nb /home/user,\n", user.stderr);
+  const unknown = await exec("-u", "stranger", "bg-web", "true");
+  assertEquals(unknown.code, 125);
+  assertStringIncludes(unknown.stderr, "no user 'stranger'");
+  // By the beginning of its name, as everywhere.
+  const missing = await exec("bg-we", "nosuch");
+  assertEquals(missing.code, 127);
+  assertStringIncludes(missing.stderr, "cannot execute nosuch");
+  const { call } = await import("./support/paddock.ts");
+  const quiet = box.paddock.command(["exec", "-d", "bg-web", "sleep", "4515"]);
+  assertEquals((await call(["sh", "-c", 'exec "$@" >/dev/null 2>&1', "sh", ...quiet])).code, 0);
+  const there = await exec("bg-web", "sh", "-c", "grep -l 4515 /proc/[0-9]*/cmdline");
+  assertEquals(there.code, 0, there.stderr);
+  await out(box, "pause", "bg-web");
+  assertStringIncludes((await exec("bg-web", "true")).stderr, "paused");
+  await out(box, "unpause", "bg-web");
+  await expectNoLeaks(box.paddock, async () => {
+    await out(box, "run", "-d", "--rm", "--name", "bg-short", box.rootfs, "sleep", "4516");
+    await exec("bg-short", "true");
+    await out(box, "stop", "-t", "0", "bg-short");
+  });
+  await out(box, "rm", "-f", "bg-web");
+});
+
+test("limits of one that runs are changed", async (box) => {
+  await begin(box, ["--name", "bg-web", "--memory", "64m"], "exec sleep 4517");
+  await out(box, "update", "--memory", "32m", "bg-web");
+  const files = "/sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max";
+  assertEquals(await out(box, "exec", "bg-web", "sh", "-c", `cat ${files} 2>/dev/null || true`), "33554432\n");
+  await out(box, "rm", "-f", "bg-web");
+}, ["memory"]);
+
 test("a monitor that is killed takes its container along, and the next command knows", async (box) => {
   await begin(box, ["--name", "bg-web"], "exec sleep 4512");
   Deno.kill(monitorOf(box, "bg-web"), "SIGKILL");

@@ -477,20 +477,30 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "exec",
-    summary: "run a further command in a created container",
+    summary: "run a further command in a container",
     description: "The command joins the container's namespaces and cgroups, and gets its rights, environment, user " +
-      "and directory unless a flag or --process says otherwise. The exit code is the command's.",
+      "and directory unless a flag or --process says otherwise. The exit code is the command's. In a container from " +
+      "an image USER may be a name of its own.",
     positionals: [{ name: "ID" }, COMMAND],
     options: [
       { name: "process", short: "p", value: "FILE", path: true, help: "the process as JSON, as in config.json" },
       { name: "tty", short: "t", help: "a terminal of its own" },
+      { name: "interactive", short: "i", help: "pass standard input to it (it is; -i=false: empty)" },
       { name: "detach", short: "d", help: "end once it has begun" },
       { name: "pid-file", value: "FILE", path: true, help: "file that its process id is written to" },
       { name: "console-socket", value: "SOCKET", path: true, help: "unix socket that the terminal is sent to" },
       { name: "pidfd-socket", value: "SOCKET", path: true, help: "unix socket that its process descriptor is sent to" },
       { name: "cwd", value: "DIR", help: "working directory" },
-      { name: "env", short: "e", value: "NAME=VALUE", repeat: true, help: "one more variable" },
-      { name: "user", short: "u", value: "UID[:GID]", help: "whose ids it has" },
+      { name: "workdir", short: "w", value: "DIR", aliasOf: "cwd", help: "" },
+      {
+        name: "env",
+        short: "e",
+        value: "VAR[=VALUE]",
+        repeat: true,
+        help: "set a variable, or take it over from here",
+      },
+      { name: "env-file", value: "FILE", path: true, repeat: true, help: "variables, one on a line" },
+      { name: "user", short: "u", value: "USER[:GROUP]", help: "whose ids it has" },
       { name: "additional-gids", short: "g", value: "GID", repeat: true, help: "one more group" },
       { name: "cap", short: "c", value: "CAP", repeat: true, help: "one more capability" },
       { name: "no-new-privs", help: "nothing that it executes gives it more rights" },
@@ -522,7 +532,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "update",
-    summary: "change the limits of a created container",
+    summary: "change the limits of a container",
     description: "Where one of them cannot be changed, all stay as they were. With --resources the others are not " +
       "looked at; device rules are never changed.",
     positionals: [{ name: "ID" }],
@@ -570,11 +580,19 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "pause",
-    summary: "stop all processes of a created container",
+    summary: "stop all processes of a container",
     positionals: [{ name: "ID" }],
     options: [],
     examples: [["paddock pause web", "they go on with resume"]],
     load: () => import("./verbs/bundle.ts").then(({ pause }) => ({ run: pause })),
+  },
+  {
+    name: "unpause",
+    summary: "let a paused container go on, by docker's word",
+    positionals: [{ name: "ID" }],
+    options: [],
+    examples: [["paddock unpause web", "after pause"]],
+    load: () => import("./verbs/bundle.ts").then(({ resume }) => ({ run: resume })),
   },
   {
     name: "resume",

@@ -73,9 +73,7 @@ export function planExit(setting: Setting): Act[] {
     steps: [
       ...[...setting.stateFiles, "pid", "lock"].map(remove),
       // Of further processes (`exec`); those that live have theirs in it.
-      ...(setting.creation === undefined ? [] : [
-        step("unlinkat", [AT_FDCWD, text(`${setting.stateDir}/exec`), flags("AT_REMOVEDIR")], { onNegative: "next" }),
-      ]),
+      step("unlinkat", [AT_FDCWD, text(`${setting.stateDir}/exec`), flags("AT_REMOVEDIR")], { onNegative: "next" }),
       step("unlinkat", [AT_FDCWD, text(setting.stateDir), flags("AT_REMOVEDIR")], { onNegative: "next" }),
     ],
   };

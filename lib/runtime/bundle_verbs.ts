@@ -172,14 +172,14 @@ export async function endBundle(seen: BundleContainer): Promise<void> {
 }
 
 /** Freezes a running container, or lets it go on. @throws PaddockError where it is in no state for that. */
-export function pauseBundle(id: string, frozen: boolean, { root }: Roots): void {
-  const seen = openBundleContainer(root, id);
+export function pauseContainer(id: string, frozen: boolean, roots: Roots): void {
+  const seen = openLive(id, roots);
   const from = frozen ? ["running", "created"] : ["paused"];
   if (!from.includes(seen.status)) throw new PaddockError(frozen ? "container not running" : "container not paused");
-  if (!seen.record.cgroupPaths.some((path) => hasFreezer(path))) {
+  if (!seen.cgroupPaths.some((path) => hasFreezer(path))) {
     throw new PaddockError("cannot pause: the container has no cgroup with a freezer", { hint: "see paddock doctor" });
   }
-  seen.record.cgroupPaths.forEach((path) => setFrozen(path, frozen));
+  seen.cgroupPaths.forEach((path) => setFrozen(path, frozen));
 }
 
 function hasFreezer(path: string): boolean {

@@ -5,34 +5,39 @@
  */
 import { PaddockError } from "../base/errors.ts";
 import { isName } from "../base/names.ts";
-import { listProcesses } from "../kernel/cgroup.ts";
+import { isFrozen, listProcesses } from "../kernel/cgroup.ts";
 import { openBundleContainer, seeBundleContainer } from "../state/bundle_container.ts";
-import { seeContainer } from "../state/container.ts";
+import { findContainers, openContainer } from "../state/container.ts";
+import type { ContainerRecord } from "../state/record.ts";
 import type { Roots } from "../state/root.ts";
 
 /** What of a container is needed to find and reach its processes. */
 export interface LiveContainer {
   readonly id: string;
   readonly directory: string;
-  /** Of a container from an image `running`, `stopped`, `creating` or `dead`; else as `state` has it. */
+  /** Of a container from an image `running`, `paused`, `stopped`, `creating` or `dead`; else as `state` has it. */
   readonly status: string;
+  readonly record: ContainerRecord;
   /** Its first process as the host counts. */
   readonly pid: number | undefined;
   readonly cgroupPaths: readonly string[];
 }
 
 /**
- * The container of that id, or of that name.
+ * The container of that id, or whose id is the only one to begin so.
  *
  * @throws PaddockError where there is none; engines read its words.
  */
 export function openLive(id: string, roots: Roots): LiveContainer {
   const bundle = isName(id) ? seeBundleContainer(roots.root, id) : undefined;
   if (bundle !== undefined) return { ...bundle, cgroupPaths: bundle.record.cgroupPaths };
-  const other = isName(id) ? seeContainer(roots, id) : undefined;
-  // Says that there is none.
+  const [other, ...more] = findContainers(roots, id);
+  // Says that there is none, or which there are.
   if (other?.record === undefined) return { ...openBundleContainer(roots.root, id), cgroupPaths: [] };
-  return { ...other, cgroupPaths: other.record.cgroupPaths };
+  if (more.length > 0 || other.record.bundle !== undefined) return openLive(openContainer(roots, id).id, roots);
+  const { record, status } = other;
+  const isPaused = status === "running" && record.cgroupPaths.some(isFrozen);
+  return { ...other, record, status: isPaused ? "paused" : status, cgroupPaths: record.cgroupPaths };
 }
 
 /** True for a container whose first process lives, or may. */

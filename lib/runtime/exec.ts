@@ -1,5 +1,5 @@
 /**
- * `paddock exec`: a further process in a container that was created from a bundle.
+ * `paddock exec`: a further process in a container that runs.
  *
  * @module
  */
@@ -13,11 +13,13 @@ import { type ExecSetting, planExecInto } from "../plan/exec.ts";
 import { sessionKeyring } from "../plan/keyring.ts";
 import { assemble } from "../program/assemble.ts";
 import type { Config, Namespace, NamespaceType, Process } from "../spec/config.ts";
+import { readUserFiles } from "../image/root_files.ts";
 import { grantCapabilities } from "../spec/grantable.ts";
 import { parseConfigText, parseProcess } from "../spec/parse.ts";
+import { resolveUser } from "../spec/users.ts";
 import { checkConfig } from "../spec/validate.ts";
-import { type BundleContainer, openBundleContainer } from "../state/bundle_container.ts";
 import { makeDirectory, type Roots } from "../state/root.ts";
+import { type LiveContainer, openLive } from "./container_processes.ts";
 import { takeDescriptors } from "./descriptors.ts";
 import { chooseCgroups, parseSubCgroups } from "./exec_cgroups.ts";
 import { compileFilter } from "./filter.ts";
@@ -33,6 +35,8 @@ export interface ExecOptions extends Roots {
   /** What replaces or extends the container's own process where there is no file. */
   readonly changes: ProcessChanges;
   readonly tty: boolean;
+  /** What is typed is passed on. */
+  readonly interactive: boolean;
   readonly detach: boolean;
   readonly pidFile?: string;
   readonly consoleSocket?: string;
@@ -51,7 +55,8 @@ export interface ProcessChanges {
   readonly args: readonly string[];
   readonly env: readonly string[];
   readonly cwd?: string;
-  readonly user?: { readonly uid: number; readonly gid?: number };
+  /** `UID[:GID]`; of a container from an image names as well, by its own files. */
+  readonly user?: string;
   readonly additionalGids: readonly number[];
   readonly capabilities: readonly string[];
   readonly noNewPrivileges?: boolean;
@@ -64,12 +69,12 @@ export interface ProcessChanges {
  *
  * @throws PaddockError saying why.
  */
-export async function execInBundle(options: ExecOptions, voice: Voice): Promise<number> {
+export async function execInContainer(options: ExecOptions, voice: Voice): Promise<number> {
   const facts = probeHost();
   requireRoot(facts);
   const seen = openRunning(options);
   const own = parseConfigText(Deno.readTextFileSync(`${seen.directory}/config.json`));
-  const { process, left } = grantCapabilities(chooseProcess(own.process, options), facts.capabilities);
+  const { process, left } = grantCapabilities(chooseProcess(own.process, options, seen), facts.capabilities);
   left.forEach(({ path, problem }) => voice.note(`${path}: ${problem}; left out`));
   checkTerminal(process, options);
   takeDescriptors({ preserved: options.preserved, env: () => undefined });
@@ -84,8 +89,8 @@ export async function execInBundle(options: ExecOptions, voice: Voice): Promise<
   start(options, facts, config, seen, { session, filter });
 }
 
-function openRunning({ id, root, ignorePaused }: ExecOptions): BundleContainer {
-  const seen = openBundleContainer(root, id);
+function openRunning({ id, ignorePaused, ...roots }: ExecOptions): LiveContainer {
+  const seen = openLive(id, roots);
   if (seen.status === "paused" && !ignorePaused) throw new PaddockError("cannot exec in a paused container");
   if (!["created", "running", "paused"].includes(seen.status)) {
     throw new PaddockError("cannot exec in a stopped container");
@@ -93,7 +98,7 @@ function openRunning({ id, root, ignorePaused }: ExecOptions): BundleContainer {
   return seen;
 }
 
-function chooseProcess(own: Process, { processFile, changes, tty }: ExecOptions): Process {
+function chooseProcess(own: Process, { processFile, changes, tty }: ExecOptions, seen: LiveContainer): Process {
   if (processFile !== undefined) {
     const given = parseProcess(JSON.parse(Deno.readTextFileSync(processFile)));
     // Nothing said is the container's own sets, as with runc, and never those of the host's root.
@@ -101,19 +106,16 @@ function chooseProcess(own: Process, { processFile, changes, tty }: ExecOptions)
   }
   if (changes.args.length === 0) throw new PaddockError("exec needs a command, or --process");
   const { consoleSize: _, ...rest } = own;
+  const { user, env } = chooseUser(own, changes, seen);
   const more = changes.capabilities;
   const widen = (set: readonly string[] = []) => [...new Set([...set, ...more])];
   return {
     ...rest,
     terminal: tty,
     args: changes.args,
-    env: [...own.env, ...changes.env],
+    env: extend(env, changes.env),
     ...(changes.cwd === undefined ? {} : { cwd: changes.cwd }),
-    user: {
-      ...own.user,
-      ...(changes.user === undefined ? {} : { uid: changes.user.uid, gid: changes.user.gid ?? 0 }),
-      additionalGids: [...(own.user.additionalGids ?? []), ...changes.additionalGids],
-    },
+    user: { ...user, additionalGids: [...(user.additionalGids ?? []), ...changes.additionalGids] },
     ...(changes.noNewPrivileges === undefined ? {} : { noNewPrivileges: changes.noNewPrivileges }),
     ...(changes.apparmorProfile === undefined ? {} : { apparmorProfile: changes.apparmorProfile }),
     ...(changes.selinuxLabel === undefined ? {} : { selinuxLabel: changes.selinuxLabel }),
@@ -127,6 +129,39 @@ function chooseProcess(own: Process, { processFile, changes, tty }: ExecOptions)
     }),
   };
 }
+
+/** A word without a value takes the variable away: it is to be as it is here, where it is not set. */
+function extend(env: readonly string[], more: readonly string[]): string[] {
+  const gone = more.filter((entry) => !entry.includes("="));
+  const left = env.filter((entry) => !gone.some((name) => entry.startsWith(`${name}=`)));
+  return [...left, ...more.filter((entry) => entry.includes("="))];
+}
+
+/** The user, and the variables that follow from that. */
+function chooseUser(
+  { user, env }: Process,
+  changes: ProcessChanges,
+  { pid, record }: LiveContainer,
+): Pick<Process, "user" | "env"> {
+  if (changes.user === undefined) return { user, env };
+  if (record.bundle !== undefined) return { user: { ...user, ...readUserIds(changes.user) }, env };
+  // By the files that it has now, as the kernel looks them up in its root.
+  const { home, ...ids } = resolveUser(changes.user, [], readUserFiles([`/proc/${pid}/root`]));
+  return { user: { ...user, ...ids }, env: [...env.filter((entry) => !entry.startsWith("HOME=")), `HOME=${home}`] };
+}
+
+/** Numbers, as runc has it; anything odd is refused, for it decides whose rights a process has (CVE-2026-30892). */
+function readUserIds(text: string): { uid: number; gid: number } {
+  const match = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(text);
+  const [uid, gid] = [Number(match?.[1]), Number(match?.[2] ?? 0)];
+  if (match === null || uid > LAST_ID || gid > LAST_ID) {
+    throw new PaddockError(`'${text}' is not of the form UID[:GID]`, { hint: "numbers, such as 1000:1000" });
+  }
+  return { uid, gid };
+}
+
+/** 2^32 - 1 means "no change" to the kernel. */
+const LAST_ID = 2 ** 32 - 2;
 
 function checkTerminal({ terminal }: Process, { detach, consoleSocket }: ExecOptions): void {
   if (terminal && detach && consoleSocket === undefined) {
@@ -153,7 +188,7 @@ const FILES: Readonly<Record<NamespaceType, string>> = {
 };
 
 /** Every namespace that the container has of its own, or shares with somebody: where its first process is. */
-function joinAll({ linux: { namespaces } }: Config, { pid }: BundleContainer): Namespace[] {
+function joinAll({ linux: { namespaces } }: Config, { pid }: LiveContainer): Namespace[] {
   return namespaces.map(({ type }) => ({ type, path: `/proc/${pid}/ns/${FILES[type]}` }));
 }
 
@@ -161,10 +196,11 @@ function start(
   options: ExecOptions,
   facts: Facts,
   config: Config,
-  seen: BundleContainer,
+  seen: LiveContainer,
   { session, filter }: { readonly session: string; readonly filter: Uint8Array | undefined },
 ): never {
-  const { id, root, dataRoot, detach, consoleSocket, pidFile, pidfdSocket, preserved } = options;
+  const { root, dataRoot, detach, consoleSocket, pidFile, pidfdSocket, preserved } = options;
+  const { id } = seen;
   const own = [...selfCommand(), ...options.passedOn, "finish", "--root", root, "--data-root", dataRoot];
   const setting: ExecSetting = {
     id,
@@ -176,7 +212,7 @@ function start(
     files: {},
     present: new Set(),
     sources: {},
-    interactive: true,
+    interactive: options.interactive,
     init: false,
     finish: { argv: [...own, "--session", session, id], env: [] },
     keep: false,

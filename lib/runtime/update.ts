@@ -15,10 +15,10 @@ import { readControl } from "../kernel/cgroup.ts";
 import type { Config, IntelRdt, Resources } from "../spec/config.ts";
 import { writeConfigText } from "../spec/config_text.ts";
 import { parseConfigText, parseResources } from "../spec/parse.ts";
-import { type BundleContainer, openBundleContainer } from "../state/bundle_container.ts";
 import { replaceFile } from "../state/container.ts";
 import { lockDirectory } from "../state/lock.ts";
 import type { Roots } from "../state/root.ts";
+import { type LiveContainer, openLive } from "./container_processes.ts";
 import { applyUpdate } from "./apply_update.ts";
 import { requireRoot } from "./run.ts";
 import { updateIntelRdt } from "./update_rdt.ts";
@@ -38,10 +38,10 @@ export interface UpdateRequest {
  *
  * @throws PaddockError saying which, and why.
  */
-export function updateBundle(id: string, request: UpdateRequest, { root }: Roots, voice: Voice): void {
+export function updateContainer(id: string, request: UpdateRequest, roots: Roots, voice: Voice): void {
   const facts = probeHost();
   requireRoot(facts);
-  const seen = openBundleContainer(root, id);
+  const seen = openLive(id, roots);
   if (!["created", "running", "paused"].includes(seen.status)) throw new PaddockError("container not running");
   using _lock = lockDirectory(seen.directory);
   const config = parseConfigText(Deno.readTextFileSync(`${seen.directory}/config.json`));
@@ -86,7 +86,7 @@ function noteIgnored({ devices, memory }: Resources, config: Config, voice: Voic
 function checkUsage(
   { memory: { limit = 0, swap = 0, checkBeforeUpdate } = {} }: Resources,
   { memory: given = {} }: Resources,
-  { record }: BundleContainer,
+  { record }: LiveContainer,
 ): void {
   if (!checkBeforeUpdate || (given.limit === undefined && given.swap === undefined)) return;
   const texts = record.cgroupPaths.map((path) => readControl(`${path}/memory.current`));

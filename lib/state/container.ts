@@ -92,11 +92,7 @@ export function createContainer(roots: Roots, id: string | undefined): OwnedCont
  * @throws PaddockError where there is none, or more than one.
  */
 export function openContainer(roots: Roots, idOrPrefix: string): SeenContainer {
-  const exact = isName(idOrPrefix) ? seeContainer(roots, idOrPrefix) : undefined;
-  if (exact !== undefined) return exact;
-  const all = listContainers(roots);
-  const named = all.filter((seen) => seen.record?.name === idOrPrefix);
-  const found = named.length > 0 ? named : all.filter((seen) => idOrPrefix !== "" && seen.id.startsWith(idOrPrefix));
+  const found = findContainers(roots, idOrPrefix);
   if (found.length === 1) return found[0]!;
   if (found.length === 0) {
     throw new PaddockError(`no container '${idOrPrefix}'`, { hint: "paddock ps -a shows those that there are" });
@@ -105,6 +101,15 @@ export function openContainer(roots: Roots, idOrPrefix: string): SeenContainer {
   throw new PaddockError(`'${idOrPrefix}' may be one of ${found.length} containers: ${ids}`, {
     hint: "give more of the id",
   });
+}
+
+/** The container of that id or name, or all whose ids begin so. */
+export function findContainers(roots: Roots, idOrPrefix: string): SeenContainer[] {
+  const exact = isName(idOrPrefix) ? seeContainer(roots, idOrPrefix) : undefined;
+  if (exact !== undefined) return [exact];
+  const all = listContainers(roots);
+  const named = all.filter((seen) => seen.record?.name === idOrPrefix);
+  return named.length > 0 ? named : all.filter((seen) => idOrPrefix !== "" && seen.id.startsWith(idOrPrefix));
 }
 
 /** All containers, sorted by id: those with a state directory, and those that are kept since before the last boot. */

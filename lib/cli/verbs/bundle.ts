@@ -65,13 +65,13 @@ export async function list(words: Words, host: Host): Promise<number> {
 
 /** `paddock pause ID`. */
 export async function pause(words: Words, host: Host): Promise<number> {
-  (await load()).pauseBundle(idOf(words), true, readRoots(words, host));
+  (await load()).pauseContainer(idOf(words), true, readRoots(words, host));
   return 0;
 }
 
 /** `paddock resume ID`. */
 export async function resume(words: Words, host: Host): Promise<number> {
-  (await load()).pauseBundle(idOf(words), false, readRoots(words, host));
+  (await load()).pauseContainer(idOf(words), false, readRoots(words, host));
   return 0;
 }
 

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { UsageError } from "../../base/errors.ts";
 import { readRoots } from "../run_options.ts";
 import type { Host, Words } from "../types.ts";
-import { readInteger, resolveHostPath } from "../values/flag.ts";
+import { readFlags, readInteger, resolveHostPath } from "../values/flag.ts";
+import { readEnv, readEnvFile } from "../values/process.ts";
 import { speakOn } from "../voice.ts";
 import { allValues, isOn, lastValue } from "../words.ts";
 import { readPassedOn, readPreserved, refuseRootless } from "./create.ts";
@@ -16,7 +16,7 @@ const LAST_ID = 2 ** 32 - 2;
 /** Runs a further command in a container; the exit code is its own. */
 export async function run(words: Words, host: Host): Promise<number> {
   refuseRootless(words);
-  const { execInBundle } = await import("../../runtime/exec.ts");
+  const { execInContainer } = await import("../../runtime/exec.ts");
   const [id = "", ...args] = words.positionals;
   const path = (name: string) => {
     const given = lastValue(words, name);
@@ -24,15 +24,18 @@ export async function run(words: Words, host: Host): Promise<number> {
   };
   const optional = <K extends string, V>(key: K, value: V | undefined) =>
     (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
-  return await execInBundle({
+  return await execInContainer({
     ...readRoots(words, host),
     id,
     ...optional("processFile", path("process")),
     changes: {
       args,
-      env: allValues(words, "env"),
+      env: [
+        ...readFlags(words, "env-file", (path) => readEnvFile(path, host)).flat(),
+        ...readFlags(words, "env", (text) => readEnv(text, host)),
+      ],
       ...optional("cwd", lastValue(words, "cwd")),
-      ...optional("user", readUserIds(lastValue(words, "user"))),
+      ...optional("user", lastValue(words, "user")),
       additionalGids: allValues(words, "additional-gids").map((text) => readInteger(text, 0, LAST_ID)),
       capabilities: allValues(words, "cap"),
       ...optional("noNewPrivileges", words.switches.get("no-new-privs")),
@@ -40,6 +43,7 @@ export async function run(words: Words, host: Host): Promise<number> {
       ...optional("selinuxLabel", lastValue(words, "process-label")),
     },
     tty: isOn(words, "tty"),
+    interactive: words.switches.get("interactive") ?? true,
     detach: isOn(words, "detach"),
     ...optional("pidFile", path("pid-file")),
     ...optional("consoleSocket", path("console-socket")),
@@ -49,15 +53,4 @@ export async function run(words: Words, host: Host): Promise<number> {
     ignorePaused: isOn(words, "ignore-paused"),
     passedOn: readPassedOn(words, host),
   }, speakOn(host));
-}
-
-/** Numbers, as runc has it; anything odd is refused, for it decides whose rights a process has (CVE-2026-30892). */
-function readUserIds(text: string | undefined): { uid: number; gid?: number } | undefined {
-  if (text === undefined) return undefined;
-  const match = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(text);
-  if (match === null) {
-    throw new UsageError(`'${text}' is not of the form UID[:GID]`, { hint: "numbers, such as 1000:1000" });
-  }
-  const uid = readInteger(match[1]!, 0, LAST_ID);
-  return match[2] === undefined ? { uid } : { uid, gid: readInteger(match[2], 0, LAST_ID) };
 }

@@ -15,8 +15,8 @@ import { lastValue } from "../words.ts";
 /** Changes the limits of a container. */
 export async function run(words: Words, host: Host): Promise<number> {
   const request = await readRequest(words, host);
-  const { updateBundle } = await import("../../runtime/update.ts");
-  updateBundle(words.positionals[0] ?? "", request, readRoots(words, host), speakOn(host));
+  const { updateContainer } = await import("../../runtime/update.ts");
+  updateContainer(words.positionals[0] ?? "", request, readRoots(words, host), speakOn(host));
   return 0;
 }
 
