@@ -85,7 +85,7 @@ Deno.test("planExit removes what is in the state directory, and keeps it where t
     );
   assertEquals(
     paths({}),
-    ["config.json", "state.json", "pid", "lock"].map((name) => `/run/paddock/web/${name}`)
+    ["config.json", "state.json", "pid", "lock", "exec"].map((name) => `/run/paddock/web/${name}`)
       .concat("/run/paddock/web"),
   );
   assertEquals(paths({ keep: true }), []);
