@@ -72,3 +72,17 @@ test("--rootless is said to be false or auto, and anything else is refused", asy
     await box.paddock.run(["delete", "--force", ID]);
   }
 });
+
+test("a container without a process can be created and not started", async (runtime, box) => {
+  const bundle = makeBundle(box, { more: { process: undefined } });
+  await expectNoLeaks(box.paddock, async () => {
+    await runtime.toFile(["create", "--bundle", bundle, ID]);
+    assertEquals((await runtime.state(ID))["status"], "created");
+    await runtime.refused("cannot start a container that has no process", "start", ID);
+    assertEquals((await runtime.state(ID))["status"], "created", "it had no effect");
+    await runtime.ok("delete", ID);
+    await runtime.refused("process: is missing", "run", "--bundle", bundle, ID);
+    const empty = makeBundle(box, { args: [] });
+    await runtime.refused("process.args: there is no command", "create", "--bundle", empty, ID);
+  });
+});

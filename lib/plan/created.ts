@@ -119,7 +119,7 @@ export interface StartWait {
 /** In the child, last of all: says that everything is set up, and waits to be started. */
 export function planWaitForStart(config: Config, { filter = [], report }: StartWait = {}): Act[] {
   return [
-    lookForCommand(config),
+    ...(config.process.args.length === 0 ? [] : [lookForCommand(config)]),
     {
       what: "say that the container is set up",
       why: "the launcher tells who called",

@@ -73,6 +73,9 @@ export async function createFromBundle(options: CreateOptions, voice: Voice): Pr
   const { config, warnings } = readBundle(options, facts);
   warnings.forEach(({ path, problem }) => voice.note(`${path}: ${problem}; left out`));
   checkTerminal(config, options);
+  if (config.process.absent && options.then !== undefined) {
+    throw new PaddockError("process: is missing, and nothing can be run without", { hint: "create takes it" });
+  }
   const handed = takeDescriptors(options.given);
   const filter = await compileFilter(config, facts);
   const owned = createContainer(options, options.id);

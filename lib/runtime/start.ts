@@ -37,6 +37,7 @@ export function awaitsExec(config: Config): boolean {
 export async function startBundle(id: string, roots: Roots, voice: Voice): Promise<void> {
   const seen = openBundleContainer(roots.root, id);
   if (seen.status !== "created") throw new PaddockError(refuseStart(seen));
+  if (seen.record.command.length === 0) throw new PaddockError("cannot start a container that has no process");
   // Who renames it is the one who starts it.
   const [fifo, claimed] = [`${seen.directory}/${EXEC_FIFO}`, `${seen.directory}/.${EXEC_FIFO}`];
   if (syscall("renameat", AT_FDCWD, fifo, AT_FDCWD, claimed) < 0) throw new PaddockError(refuseStart(seen));

@@ -29,6 +29,8 @@ export interface Root {
 }
 
 export interface Process {
+  /** True where the configuration has none: the container can be created, and not be started. */
+  readonly absent?: true;
   readonly terminal?: boolean;
   readonly consoleSize?: { readonly height: number; readonly width: number };
   readonly cwd: string;

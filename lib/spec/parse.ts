@@ -68,7 +68,7 @@ export const NAMESPACE_TYPES: readonly oci.NamespaceType[] = [
 
 const idMapping = object<oci.IdMapping>({ containerID: need(integer), hostID: need(integer), size: need(integer) });
 
-const process = object<oci.Process>({
+const process = object<Omit<oci.Process, "absent">>({
   terminal: may(truth),
   consoleSize: may(object({ height: need(integer), width: need(integer) })),
   cwd: need(text),
@@ -245,6 +245,9 @@ const mount = object<oci.Mount>({
   gidMappings: may(list(idMapping)),
 });
 
+/** config.md, Process: it is needed when the container is started, and not before. */
+const NO_PROCESS: oci.Process = { absent: true, cwd: "/", env: [], args: [], user: { uid: 0, gid: 0 } };
+
 const hooks = may(list(object<oci.Hook>({
   path: need(text),
   args: may(list(text)),
@@ -254,7 +257,7 @@ const hooks = may(list(object<oci.Hook>({
 
 const readConfig = object<oci.Config>({
   ociVersion: need(text),
-  process: need(process),
+  process: may(process, NO_PROCESS),
   root: need(object<oci.Root>({ path: need(text), readonly: may(truth) })),
   hostname: may(text),
   domainname: may(text),

@@ -24,7 +24,7 @@ export const PROCESS_CHECKS: readonly Check[] = [
 /** A command, and variables with names (config.md: Process). */
 function checkProcess({ process }: Config): Finding[] {
   return [
-    ...(process.args.length === 0 ? [finding("process.args", "there is no command")] : []),
+    ...(process.args.length === 0 && !process.absent ? [finding("process.args", "there is no command")] : []),
     ...process.env.flatMap((entry, index) =>
       entry.indexOf("=") > 0 ? [] : [finding(`process.env[${index}]`, `'${entry}' is not of the form NAME=value`)]
     ),
