@@ -16,7 +16,7 @@ import type { Roots } from "../lib/state/root.ts";
 
 const FACTS = probeHost();
 
-const SILENT: Voice = { note: () => {}, progress: () => ({ update: () => {}, done: () => {} }) };
+const SILENT: Voice = { note: () => {}, warn: () => {}, progress: () => ({ update: () => {}, done: () => {} }) };
 
 /** A hierarchy in which groups can be made. */
 const HIERARCHY = FACTS.cgroup.controllers["pids"]?.mount ?? FACTS.cgroup.unified?.mount;

@@ -9,11 +9,15 @@ import { join } from "@std/path";
 import { exampleConfigFile } from "../lib/spec/example_config.ts";
 import type { Hook, Hooks } from "../lib/spec/config.ts";
 import { Box, findProcesses, waitFor } from "./support/box.ts";
+import { callOn } from "./support/old_kernel.ts";
 import { expectNoLeaks } from "./support/leaks.ts";
 import { call, type Outcome, PADDOCK_COMMAND } from "./support/paddock.ts";
 import { type Ability, requires } from "./support/requires.ts";
 
 const NAMES = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"] as const;
+
+/** Its cgroups are seen by the whole host. */
+const ID = `hooks-${Deno.pid}`;
 
 /** A runtime: its words for a verb and what follows. */
 type Runtime = (words: readonly string[]) => readonly string[];
@@ -121,12 +125,12 @@ for (const name of ["paddock", "runc", "crun"] as const) {
     const runtime = runtimesOf(box)[name];
     const bundle = makeBundle(box, observers(box), { annotations: { "org.example": "x" } });
     const pidFile = box.path("pid");
-    await ok(box, runtime(["create", "--bundle", bundle, "--pid-file", pidFile, "h"]));
+    await ok(box, runtime(["create", "--bundle", bundle, "--pid-file", pidFile, ID]));
     const pid = Number(Deno.readTextFileSync(pidFile));
     const inside = { mnt: Deno.readLinkSync(`/proc/${pid}/ns/mnt`), pid: Deno.readLinkSync(`/proc/${pid}/ns/pid`) };
-    await ok(box, runtime(["start", "h"]));
+    await ok(box, runtime(["start", ID]));
     await waitFor("its start", () => Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes("4410"));
-    await ok(box, runtime(["delete", "--force", "h"]));
+    await ok(box, runtime(["delete", "--force", ID]));
 
     const order = Deno.readTextFileSync(box.path("order")).trim().split("\n");
     // runc 1.1 runs poststart when the container is created (its issue 4347).
@@ -143,7 +147,7 @@ for (const name of ["paddock", "runc", "crun"] as const) {
       assertEquals(seen.pid === inside.pid, isInside, point);
       assertEquals(seen.mnt === inside.mnt, isInside, point);
       assertStringIncludes(seen.env, `NAME=${point} `);
-      assertEquals(seen.state["id"], "h");
+      assertEquals(seen.state["id"], ID);
       assertEquals(seen.state["annotations"], { "org.example": "x" }, point);
       if (!isInside) assertEquals(seen.state["bundle"], bundle, point);
       // That of runc is where it was called.
@@ -168,10 +172,10 @@ for (const name of ["paddock", "runc", "crun"] as const) {
       const bad = { path: "/bin/sh", args: ["sh", "-c", "echo some words; echo why >&2; exit 3"] };
       const mark = { path: "/bin/sh", args: ["sh", "-c", `echo >${box.path(`after-${point}`)}`] };
       const bundle = makeBundle(box, { [point]: [{ path: "/bin/true" }, bad, mark], poststop: [] });
-      const { code, text } = await quiet(box, runtime(["create", "--bundle", bundle, "h"]));
+      const { code, text } = await quiet(box, runtime(["create", "--bundle", bundle, ID]));
       assert(code !== 0, point);
       assertMatch(text, name === "crun" ? /error executing hook/ : /hook #1: .*exit status 3/, text);
-      assert((await call([...runtime(["state", "h"])])).code !== 0, `${point}: it is gone`);
+      assert((await call([...runtime(["state", ID])])).code !== 0, `${point}: it is gone`);
       assertEquals([...Deno.readDirSync(box.path("."))].filter((entry) => entry.name.startsWith("after-")), [], point);
     }
   }, needs);
@@ -185,10 +189,10 @@ function note(box: Box, name: string): Hook {
 async function outcomeOf(box: Box, hooks: Hooks, changes: Changes = {}): Promise<{ code: number; text: string }> {
   const { paddock } = box;
   const bundle = makeBundle(box, hooks, changes);
-  const created = await quiet(box, paddock.command(["create", "--bundle", bundle, "h"]));
+  const created = await quiet(box, paddock.command(["create", "--bundle", bundle, ID]));
   if (created.code !== 0) return created;
-  const started = await quiet(box, paddock.command(["start", "h"]));
-  if (started.code === 0) await ok(box, paddock.command(["delete", "--force", "h"]));
+  const started = await quiet(box, paddock.command(["start", ID]));
+  if (started.code === 0) await ok(box, paddock.command(["delete", "--force", ID]));
   return started;
 }
 
@@ -205,8 +209,8 @@ test("whichever fails, the error has what it said, nothing stays, and poststop h
           `  it is hooks.${point}[0] of config.json, /bin/sh\n`,
       );
       const state = JSON.parse(Deno.readTextFileSync(box.path(`stop-${point}`))) as Record<string, unknown>;
-      assertEquals([state["status"], state["id"]], ["stopped", "h"]);
-      assertMatch((await box.paddock.run(["state", "h"])).stderr, /does not exist/);
+      assertEquals([state["status"], state["id"]], ["stopped", ID]);
+      assertMatch((await box.paddock.run(["state", ID])).stderr, /does not exist/);
     }
   });
 });
@@ -227,21 +231,35 @@ test("a hook that is not there, that dies, or that takes too long has failed; it
 });
 
 function commandLines(): string[] {
-  return findProcesses("sleep").map((pid) => {
-    try {
-      return Deno.readTextFileSync(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim();
-    } catch {
-      return "";
-    }
-  });
+  return findProcesses("sleep").map(commandOf);
 }
 
-test("a poststop hook that fails is a warning, and those after it are run", async (box) => {
+function commandOf(pid: number): string {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim();
+  } catch {
+    return "";
+  }
+}
+
+/** The flags of the log stand before the verb, as engines put them. */
+function withLog(command: readonly string[], log: string): string[] {
+  const at = PADDOCK_COMMAND.length;
+  return [...command.slice(0, at), "--log", log, "--log-format", "json", ...command.slice(at)];
+}
+
+test("a poststop hook that fails is a warning, also in the log, and those after it are run", async (box) => {
   const bad = { path: "/bin/sh", args: ["sh", "-c", "echo why >&2; exit 3"] };
   const bundle = makeBundle(box, { poststop: [bad, { path: "/no/such" }, note(box, "last")] });
-  await ok(box, box.paddock.command(["create", "--bundle", bundle, "h"]));
-  const { code, stderr } = await box.paddock.run(["delete", "--force", "h"]);
+  await ok(box, box.paddock.command(["create", "--bundle", bundle, ID]));
+  const log = box.path("log");
+  const { code, stderr } = await call(withLog(box.paddock.command(["delete", "--force", ID]), log));
   assertEquals(code, 0, stderr);
+  const [first] = Deno.readTextFileSync(log).split("\n").map((line) =>
+    JSON.parse(line || "{}") as Record<string, string>
+  );
+  assertEquals(first!["level"], "warning");
+  assertEquals(first!["msg"], "error running poststop hook #0: exit status 3, stdout: , stderr: why");
   assertStringIncludes(stderr, "warning: error running poststop hook #0: exit status 3, stdout: , stderr: why");
   assertStringIncludes(stderr, "warning: error running poststop hook #1: cannot execute /no/such: ENOENT");
   assertStringIncludes(Deno.readTextFileSync(box.path("last")), '"status":"stopped"');
@@ -367,7 +385,7 @@ test("a create that is told to end ends its hook, and nothing stays", async (box
   await expectNoLeaks(box.paddock, async () => {
     const hook = { path: "/bin/sh", args: ["sh", "-c", "sleep 4413; echo"], env: ["PATH=/bin:/usr/bin"] };
     const bundle = makeBundle(box, { createRuntime: [hook], poststop: [note(box, "stopped")] });
-    const create = box.paddock.start(["create", "--bundle", bundle, "h"]);
+    const create = box.paddock.start(["create", "--bundle", bundle, ID]);
     const [output] = await Promise.all([
       create.output(),
       create.stdin.close(),
@@ -384,7 +402,7 @@ test("run of a bundle has all six, in the foreground and detached, and ends the 
   const { paddock } = box;
   const hooks = observers(box);
   const bundle = makeBundle(box, hooks, { args: ["sh", "-c", "cat /seen/seen-startContainer; exit 7"] });
-  const { code, stdout, stderr } = await paddock.run(["run", "--bundle", bundle, "h"]);
+  const { code, stdout, stderr } = await paddock.run(["run", "--bundle", bundle, ID]);
   assertEquals([code, stderr], [7, ""]);
   assertStringIncludes(stdout, '"status":"created","pid":1,');
   const points = NAMES.filter((point) => point !== "startContainer");
@@ -396,11 +414,11 @@ test("run of a bundle has all six, in the foreground and detached, and ends the 
 
   Deno.removeSync(box.path("order"));
   makeBundle(box, hooks);
-  await ok(box, paddock.command(["run", "--detach", "--bundle", bundle, "h"]));
+  await ok(box, paddock.command(["run", "--detach", "--bundle", bundle, ID]));
   assertEquals(Deno.readTextFileSync(box.path("order")).trim().split("\n"), points.slice(0, -1));
-  const { pid } = JSON.parse((await paddock.run(["state", "h"])).stdout) as { pid: number };
+  const { pid } = JSON.parse((await paddock.run(["state", ID])).stdout) as { pid: number };
   assertEquals(readSeen(box, "poststart").state["pid"], pid);
-  await ok(box, paddock.command(["delete", "--force", "h"]));
+  await ok(box, paddock.command(["delete", "--force", ID]));
   assertEquals(Deno.readTextFileSync(box.path("order")).trim().split("\n"), points);
 
   const bad = { path: "/bin/sh", args: ["sh", "-c", "echo why >&2; exit 3"] };
@@ -408,7 +426,7 @@ test("run of a bundle has all six, in the foreground and detached, and ends the 
     for (const flags of [[], ["--detach"]]) {
       for (const point of NAMES.slice(0, -1)) {
         makeBundle(box, { [point]: [bad], poststop: [note(box, `run-${point}`)] });
-        const failed = await quiet(box, paddock.command(["run", ...flags, "--bundle", bundle, "h"]));
+        const failed = await quiet(box, paddock.command(["run", ...flags, "--bundle", bundle, ID]));
         assertEquals(failed.code, 125, failed.text);
         assertStringIncludes(failed.text, `error running ${point} hook #0: exit status 3, stdout: , stderr: why`);
         assertStringIncludes(Deno.readTextFileSync(box.path(`run-${point}`)), '"stopped"');
@@ -421,16 +439,80 @@ test("run of a bundle has all six, in the foreground and detached, and ends the 
 test("the log has the error of a hook as one line of JSON", async (box) => {
   const log = box.path("log");
   const bundle = makeBundle(box, { createContainer: [{ path: "/bin/sh", args: ["sh", "-c", "echo a >&2; exit 2"] }] });
-  const command = box.paddock.command(["create", "--bundle", bundle, "h"]);
-  const at = PADDOCK_COMMAND.length;
-  const words = [...command.slice(0, at), "--log", log, "--log-format", "json", ...command.slice(at)];
-  assertEquals((await quiet(box, words)).code, 125);
+  const command = box.paddock.command(["create", "--bundle", bundle, ID]);
+  assertEquals((await quiet(box, withLog(command, log))).code, 125);
   const entry = JSON.parse(Deno.readTextFileSync(log)) as Record<string, string>;
   assertEquals([entry["level"], entry["msg"]], [
     "error",
     "error running createContainer hook #0: exit status 2, stdout: , stderr: a",
   ]);
 });
+
+test("a state of any length is read whole", async (box) => {
+  const value = "x".repeat(400_000);
+  const outside = note(box, "long");
+  const inside = { path: "/bin/sh", args: ["sh", "-c", "cat >/long"] };
+  const hooks = { createRuntime: [outside], startContainer: [inside], poststop: [note(box, "longer")] };
+  const { code, text } = await outcomeOf(box, hooks, { annotations: { long: value } });
+  assertEquals(code, 0, text);
+  for (const path of [box.path("long"), join(box.rootfs, "long"), box.path("longer")]) {
+    const state = JSON.parse(Deno.readTextFileSync(path)) as { annotations: Record<string, string> };
+    assertEquals(state.annotations["long"]!.length, value.length);
+  }
+});
+
+test("what a create left that was killed while a hook ran is deleted by force", async (box) => {
+  await expectNoLeaks(box.paddock, async () => {
+    for (const point of ["createRuntime", "createContainer"] as const) {
+      const hook = { path: "/bin/sh", args: ["sh", "-c", "exec sleep 4414"], env: ["PATH=/bin:/usr/bin"] };
+      const bundle = makeBundle(box, { [point]: [hook], poststop: [note(box, `gone-${point}`)] });
+      const [file, ...args] = box.paddock.command(["create", "--bundle", bundle, ID]);
+      // What is left of it would hold a pipe open.
+      const create = new Deno.Command(file!, { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+      const pid = await waitFor(
+        "its hook",
+        () => findProcesses("sleep").find((one) => commandOf(one) === "sleep 4414"),
+      );
+      create.kill("SIGKILL");
+      await create.status;
+      await waitFor("the end of its hook", () => commandOf(pid) !== "sleep 4414" || point === "createContainer");
+      await ok(box, box.paddock.command(["delete", "--force", ID]));
+      assertStringIncludes(Deno.readTextFileSync(box.path(`gone-${point}`)), '"stopped"');
+      assert(!commandLines().includes("sleep 4414"));
+    }
+  });
+});
+
+for (const kernel of ["4.18", "5.4"] as const) {
+  test(`as on Linux ${kernel} they are waited for no longer than they may take`, async (box) => {
+    for (const point of ["createRuntime", "startContainer", "poststart"] as const) {
+      const late = { path: "/bin/sh", args: ["sh", "-c", "exec sleep 4415"], timeout: 1 };
+      const bundle = makeBundle(box, { [point]: [{ ...late, env: ["PATH=/bin:/usr/bin"] }] });
+      const file = box.path("old");
+      const verb = (word: string, ...words: readonly string[]) =>
+        callOn(kernel, ["/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1', file, ...box.paddock.command([word, ...words, ID])]);
+      const created = await verb("create", "--bundle", bundle);
+      const { code } = created.code === 0 ? await verb("start") : created;
+      assertEquals(code, 125);
+      const text = Deno.readTextFileSync(file);
+      assertStringIncludes(text, `error running ${point} hook #0: hook ran past its timeout`);
+      assert(!commandLines().includes("sleep 4415"));
+      Deno.removeSync(file);
+      const quick = await outcomeOn(kernel, box, { [point]: [{ path: "/bin/true", timeout: 9 }] });
+      assertEquals(quick, 0);
+    }
+  });
+}
+
+async function outcomeOn(kernel: "4.18" | "5.4", box: Box, hooks: Hooks): Promise<number> {
+  const bundle = makeBundle(box, hooks);
+  const quietly = (...words: readonly string[]) =>
+    callOn(kernel, ["/bin/sh", "-c", 'exec "$@" >/dev/null 2>&1', "sh", ...box.paddock.command([...words, ID])]);
+  const created = await quietly("create", "--bundle", bundle);
+  const { code } = created.code === 0 ? await quietly("start") : created;
+  await quietly("delete", "--force");
+  return code;
+}
 
 test("features lists all six", async (box) => {
   const { stdout } = await box.paddock.run(["features"]);

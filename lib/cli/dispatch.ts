@@ -8,6 +8,7 @@ import { didYouMean } from "../base/text.ts";
 import { COMMANDS, findCommand, listShown } from "./commands.ts";
 import { ungroup } from "./groups.ts";
 import type { ErrorForm, Guise } from "./guise.ts";
+import { writeLog } from "./log.ts";
 import { reportError } from "./report.ts";
 import type { Command, Host } from "./types.ts";
 import { isOn, parseGlobalWords, parseWords } from "./words.ts";
@@ -43,11 +44,7 @@ async function loadGuise(argv: readonly string[], host: Host): Promise<Guise | u
 function writeErrorLog(argv: readonly string[], text: string, host: Host): void {
   const { log, json } = describeCall(argv);
   if (log === undefined) return;
-  const entry = { level: "error", msg: text.split("\n")[0]!.replace(/^paddock: /, ""), time: new Date().toISOString() };
-  const line = json
-    ? JSON.stringify(entry)
-    : `time=${JSON.stringify(entry.time)} level=error msg=${JSON.stringify(entry.msg)}`;
-  host.append(log, `${line}\n`);
+  writeLog(host, { file: log, json }, "error", text.split("\n")[0]!.replace(/^paddock: /, ""));
 }
 
 /** What decides how an error is told. */

@@ -270,12 +270,13 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...(isNew(config, "user") || joinedUser(config) !== undefined ? [planBecomeRoot()] : []),
     ...planKeyring(config, setting),
     ...planMounts(mounting),
+    // Before any of what follows can be in their way, or they in its: it is done to the rootfs as they leave it.
+    ...planCreateHooks(config, setting),
     ...planOomScore(config),
     ...planLabels(config),
     // Before /proc/sys becomes read-only, and with the host's own /proc and /dev/null, which nobody inside can replace.
     ...planSysctls(config, facts),
     ...planProtectedPaths(config, facts),
-    ...planCreateHooks(config, setting),
     ...planPivot(config, facts, setting),
     ...planNames(config),
     ...planDirectory(config),

@@ -72,6 +72,11 @@ export function awaitsHooks(config: Config): boolean {
   return hasHooks(config, "prestart", "createRuntime");
 }
 
+/** True where `start` waits for the exec: something comes before it that may fail, or follows it. */
+export function awaitsExec(config: Config): boolean {
+  return hasHooks(config, "startContainer", "poststart");
+}
+
 /** What the container's side stores in "vm" when it waits for hooks. */
 export const AT_HOOKS = 3;
 
@@ -328,6 +333,8 @@ function runHook(config: Config, setting: Setting, placed: PlacedHook): Step[] {
     }),
     // The hook's process. Its group can be ended as a whole.
     step("setpgid", [0, 0], { onNegative: "next" }),
+    // Nobody waits for it when its parent was killed.
+    step("prctl", [flags("PR_SET_PDEATHSIG"), SIGKILL, 0, 0, 0]),
     step("dup3", [result(`${key}.state`), 0, 0]),
     step("dup3", [result(`${parent}.out`), 1, 0]),
     step("dup3", [result(`${parent}.err`), 2, 0]),

@@ -15,7 +15,7 @@ import type { Arch, Block, Constant, Field, Plan, Region } from "./step.ts";
  * Large empty regions lie here in memory and not in the file, far behind everything else, so that their addresses are
  * known before the file's size is. The gap is address space only.
  */
-const BUFFERS_OFFSET = 0x40000;
+const BUFFERS_OFFSET = 0x200000;
 const LARGEST_INLINE_REGION = 512;
 const PAGE = 4096;
 

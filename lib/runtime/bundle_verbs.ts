@@ -19,6 +19,7 @@ import {
   seeBundleContainer,
 } from "../state/bundle_container.ts";
 import { takeContainer } from "../state/container.ts";
+import { isLocked } from "../state/lock.ts";
 import type { Roots } from "../state/root.ts";
 import { eraseContainer } from "./erase_container.ts";
 import type { Voice } from "./voice.ts";
@@ -161,11 +162,14 @@ async function takeOver({ root }: Roots, id: string): Promise<ReturnType<typeof 
 /** Kills all of its processes, and waits for its end. @throws PaddockError where that does not come. */
 export async function endBundle(seen: BundleContainer): Promise<void> {
   const root = seen.directory.slice(0, seen.directory.lastIndexOf("/"));
-  if (seen.record.cgroupPaths.length > 0) killCgroups(seen.record.cgroupPaths);
-  if (seen.pid !== undefined) syscall("kill", seen.pid, SIGKILL);
   for (const end = Date.now() + PATIENCE; Date.now() < end;) {
+    // Again each time: one that is being created may only now enter them.
+    if (seen.record.cgroupPaths.length > 0) killCgroups(seen.record.cgroupPaths);
+    if (seen.pid !== undefined) syscall("kill", seen.pid, SIGKILL);
     const now = seeBundleContainer(root, seen.id);
     if (now === undefined || now.status === "stopped") return;
+    // Whoever was creating it has been killed, and so has what was to be its first process.
+    if (now.status === "creating" && !isLocked(now.directory)) return;
     await new Promise((done) => setTimeout(done, 5));
   }
   throw new PaddockError(`container '${seen.id}' does not end: a process in it cannot be killed`);

@@ -46,7 +46,7 @@ export function runPoststop(container: ContainerHooks, voice: Voice): void {
     try {
       runHook(container, { name: "poststop", index, hook, status: "stopped" });
     } catch (error) {
-      voice.note(`warning: ${(error as Error).message}`);
+      voice.warn((error as Error).message);
     }
   }
 }

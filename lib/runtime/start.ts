@@ -13,9 +13,7 @@
  */
 import { PaddockError } from "../base/errors.ts";
 import { isThere, syscall } from "../kernel/syscall.ts";
-import { hasHooks } from "../plan/hooks.ts";
 import { decodeData } from "../program/decode.ts";
-import type { Config } from "../spec/config.ts";
 import { type BundleContainer, EXEC_FIFO, openBundleContainer, START_REPORT } from "../state/bundle_container.ts";
 import type { Roots } from "../state/root.ts";
 import { endBundle, removeBundle } from "./bundle_verbs.ts";
@@ -23,11 +21,6 @@ import { explainFault } from "./explain_fault.ts";
 import { inWordsOfEngines } from "./finish_exec.ts";
 import { readHooks, runPoststart } from "./hooks.ts";
 import type { Voice } from "./voice.ts";
-
-/** True where `start` waits for the exec: something comes before it that may fail, or follows it. */
-export function awaitsExec(config: Config): boolean {
-  return hasHooks(config, "startContainer", "poststart");
-}
 
 /**
  * Lets a created container go.

@@ -15,6 +15,8 @@ export interface ProgressBar {
 export interface Voice {
   /** One line for standard error, without the program's name. */
   note(line: string): void;
+  /** The same for what went wrong without anything having to end for it; the log has it, too. */
+  warn(line: string): void;
   /** A bar with a label before it, where a bar makes sense. */
   progress(label: string): ProgressBar;
 }

@@ -16,7 +16,7 @@ const load = () => import("../../runtime/bundle_verbs.ts");
 /** `paddock start ID`. */
 export async function start(words: Words, host: Host): Promise<number> {
   const { startBundle } = await import("../../runtime/start.ts");
-  await startBundle(idOf(words), readRoots(words, host), speakOn(host));
+  await startBundle(idOf(words), readRoots(words, host), speakOn(host, words));
   return 0;
 }
 
@@ -40,7 +40,7 @@ export async function kill(words: Words, host: Host): Promise<number> {
 
 /** `paddock delete ID`. */
 export async function remove(words: Words, host: Host): Promise<number> {
-  await (await load()).deleteBundle(idOf(words), isOn(words, "force"), readRoots(words, host), speakOn(host));
+  await (await load()).deleteBundle(idOf(words), isOn(words, "force"), readRoots(words, host), speakOn(host, words));
   return 0;
 }
 

@@ -18,5 +18,5 @@ export async function run(words: Words, host: Host): Promise<number> {
     return finishExec(words.positionals[0] ?? "", session, roots, speakOn(host));
   }
   const options = { trace: isOn(words, "trace"), created: isOn(words, "created"), remove: isOn(words, "delete") };
-  return await finishContainer(words.positionals[0] ?? "", roots, options, speakOn(host));
+  return await finishContainer(words.positionals[0] ?? "", roots, options, speakOn(host, words));
 }

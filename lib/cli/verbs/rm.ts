@@ -14,7 +14,7 @@ export async function run(words: Words, host: Host): Promise<number> {
   const { removeContainer } = await import("../../runtime/rm.ts");
   const roots = readRoots(words, host);
   return await eachContainer("rm", words, host, async (name) => {
-    await removeContainer(name, { force: isOn(words, "force") }, roots, speakOn(host));
+    await removeContainer(name, { force: isOn(words, "force") }, roots, speakOn(host, words));
     return name;
   });
 }
