@@ -347,14 +347,20 @@ test("hooks of the runtime see the container's mounts from outside, and may add 
 test("with user, time and joined pid namespaces those of the runtime are still in the host's", async (box) => {
   const maps = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
   const base = exampleConfigFile().linux.namespaces;
-  const sleeper = new Deno.Command("unshare", { args: ["--pid", "--fork", "--kill-child", "sleep", "4412"] }).spawn();
+  const sleeper = new Deno.Command("unshare", {
+    args: ["--pid", "--fork", "--kill-child", "sleep", "4412"],
+  }).spawn();
+  const user = new Deno.Command("unshare", { args: ["--user", "sleep", "4416"] }).spawn();
   try {
     const inner = await waitFor("a pid namespace", () => childOf(sleeper.pid));
+    await waitFor("a user namespace", () => commandOf(user.pid) === "sleep 4416");
+    for (const map of ["uid_map", "gid_map"]) Deno.writeTextFileSync(`/proc/${user.pid}/${map}`, "0 100000 65536\n");
     const joined = base.map((one) => one.type === "pid" ? { type: "pid", path: `/proc/${inner}/ns/pid` } : one);
     const ways: Readonly<Record<string, Record<string, unknown>>> = {
       user: { namespaces: [...base, { type: "user" }], uidMappings: maps, gidMappings: maps },
       time: { namespaces: [...base, { type: "time" }], timeOffsets: { monotonic: { secs: 1000 } } },
       pid: { namespaces: joined },
+      joined: { namespaces: [...base, { type: "user", path: `/proc/${user.pid}/ns/user` }] },
     };
     for (const [way, linux] of Object.entries(ways)) {
       const file = box.path(`ns-${way}`);
@@ -371,8 +377,10 @@ test("with user, time and joined pid namespaces those of the runtime are still i
       assertStringIncludes(failed.text, "error running createRuntime hook #0: exit status 4, stdout: , stderr: why");
     }
   } finally {
-    sleeper.kill("SIGKILL");
-    await sleeper.status;
+    for (const process of [sleeper, user]) {
+      process.kill("SIGKILL");
+      await process.status;
+    }
   }
 }, ["userns", "tool:unshare"]);
 
