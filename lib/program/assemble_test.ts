@@ -278,7 +278,7 @@ Deno.test("assemble refuses the mistakes of a builder by name", () => {
 Deno.test("assemble refuses what a launcher cannot hold", () => {
   const long = exampleAct("long", ...Array.from({ length: 6000 }, () => step("mount", [1, 2, 3, 4, 5, 6])));
   assertThrows(() => assemble(examplePlan([long])), RangeError, "too many");
-  const large = { size: 300_000, fields: [{ at: 0, size: 1, value: 1 }] } as const;
+  const large = { size: 3_000_000, fields: [{ at: 0, size: 1, value: 1 }] } as const;
   assertThrows(
     () => assemble(examplePlan([exampleAct("large", step("getpid", [{ block: large }]))])),
     RangeError,
