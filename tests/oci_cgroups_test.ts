@@ -105,3 +105,14 @@ test("gc with another state root leaves a created container alone", async (runti
   assertStringIncludes(Deno.readTextFileSync(`/proc/${pid}/cgroup`), `/paddock.bundles/${ID}\n`);
   await runtime.ok("delete", "--force", ID);
 });
+
+test("delete removes directories of resctrl that its record names", async (runtime, box) => {
+  await runtime.toFile(["create", "--bundle", makeBundle(box), ID]);
+  // Few processors have the thing itself: what the record says is what counts.
+  const directory = box.directory("resctrl");
+  const file = `${box.paddock.root}/${ID}/state.json`;
+  const record = JSON.parse(Deno.readTextFileSync(file)) as Record<string, unknown>;
+  Deno.writeTextFileSync(file, JSON.stringify({ ...record, resctrlPaths: [directory, `${directory}-gone`] }));
+  await runtime.ok("delete", "--force", ID);
+  assert(!exists(directory));
+});

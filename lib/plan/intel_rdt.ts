@@ -47,6 +47,20 @@ export function withIntelRdt(
   };
 }
 
+/**
+ * What of resctrl goes with the container, the inner first, for whoever deletes it: its monitoring group, and its class
+ * where the Config does not name one, which others may share.
+ */
+export function listResctrl({ linux: { intelRdt } }: Config, { mounts }: Facts, id: string): string[] {
+  const mount = mounts.find(({ type }) => type === "resctrl")?.target;
+  if (intelRdt === undefined || mount === undefined) return [];
+  const directory = `${mount}/${intelRdt.closID ?? id}`;
+  return [
+    ...(intelRdt.enableMonitoring ? [`${directory}/mon_groups/${id}`] : []),
+    ...(intelRdt.closID === undefined ? [directory] : []),
+  ];
+}
+
 /** A class of a name that was given may be there, and then belongs to others as well. */
 function makeClass(directory: string, { closID, schemata = [], l3CacheSchema = "", memBwSchema = "" }: IntelRdt): Act {
   const lines = [l3CacheSchema, memBwSchema, ...schemata].filter((line) => line !== "").map((line) => line.trimEnd());

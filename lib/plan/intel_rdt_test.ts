@@ -7,7 +7,7 @@ import { assemble } from "../program/assemble.ts";
 import type { IntelRdt } from "../spec/config.ts";
 import { planContainer } from "./build.ts";
 import { exampleConfig, exampleSetting, writeSteps } from "./config_example.ts";
-import { withIntelRdt } from "./intel_rdt.ts";
+import { listResctrl, withIntelRdt } from "./intel_rdt.ts";
 
 const facts = exampleFacts({ mounts: [...exampleFacts().mounts, exampleMount("/sys/fs/resctrl", "resctrl")] });
 
@@ -53,4 +53,13 @@ Deno.test("a container with a class assembles, standing alone too", () => {
   });
   const { finish: _, ...alone } = exampleSetting();
   for (const setting of [exampleSetting(), alone]) assert(assemble(planContainer(config, facts, setting)).length > 0);
+});
+
+Deno.test("listResctrl names what goes with the container, and no class that others may share", () => {
+  const list = (intelRdt: IntelRdt) => listResctrl(exampleConfig({ linux: { intelRdt } }), facts, "web");
+  const top = "/sys/fs/resctrl";
+  assertEquals(list({ enableMonitoring: true }), [`${top}/web/mon_groups/web`, `${top}/web`]);
+  assertEquals(list({ closID: "gold", enableMonitoring: true }), [`${top}/gold/mon_groups/web`]);
+  assertEquals(list({ closID: "gold" }), []);
+  assertEquals(listResctrl(exampleConfig(), facts, "web"), []);
 });

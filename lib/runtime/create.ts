@@ -21,6 +21,7 @@ import { planContainer } from "../plan/build.ts";
 import { FIRST_FD, PRESERVED_FD } from "../plan/descriptors.ts";
 import { KEPT_FILE } from "../plan/freshness.ts";
 import { awaitsExec, hasHooks } from "../plan/hooks.ts";
+import { listResctrl } from "../plan/intel_rdt.ts";
 import { sessionKeyring } from "../plan/keyring.ts";
 import { LOCK_FD, type Setting } from "../plan/setting.ts";
 import { assemble } from "../program/assemble.ts";
@@ -166,6 +167,7 @@ function create(
     annotations: config.annotations,
     layers: [config.root.path],
     cgroupPaths: plan.cgroupPaths,
+    resctrlPaths: listResctrl(config, facts, owned.id),
     keep: true,
     ...(options.then === "watch" ? { launcherPid: Deno.pid } : {}),
     ...(options.noNewKeyring ? { callersKeyring: true } : {}),

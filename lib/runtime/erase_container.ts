@@ -36,6 +36,7 @@ export async function eraseContainer(
     ...await removeCgroupsOf(owned.id, record),
     ...await leaveNetworkOf(owned.directory, roots, record),
   ];
+  problems.push(...(record?.resctrlPaths ?? []).flatMap(removeResctrl));
   const own = dataDirectoryOf(roots.dataRoot, owned.id);
   for (const directory of new Set([record?.dataDir ?? own, own])) {
     problems.push(...removeDataDirectory(directory, owned.directory));
@@ -61,6 +62,13 @@ export async function leaveNetworkOf(
   if (attachment === undefined) return [];
   const { leaveNetwork } = await import("./leave_network.ts");
   return await attempt(() => Promise.resolve(leaveNetwork(dataRoot, directory, attachment)));
+}
+
+/** A directory of resctrl goes with whoever is in it: they fall back to the one above (Documentation/filesystems/resctrl.rst). */
+export function removeResctrl(path: string): Problem[] {
+  const [AT_FDCWD, AT_REMOVEDIR, ENOENT] = [-100, 0x200, 2];
+  const answer = syscall("unlinkat", AT_FDCWD, path, AT_REMOVEDIR);
+  return answer === 0 || answer === -ENOENT ? [] : [`cannot remove ${path}: ${describeErrno(-answer)}`];
 }
 
 /** Where the cgroups of a container without a record are: a launcher that stands alone writes none. */

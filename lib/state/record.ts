@@ -34,6 +34,8 @@ export interface ContainerRecord {
   readonly layers?: readonly string[];
   /** Each of its cgroups as an absolute path, one for every hierarchy. */
   readonly cgroupPaths: readonly string[];
+  /** Its directories of resctrl, absolute, the inner first. */
+  readonly resctrlPaths?: readonly string[];
   /** True where it outlives its command: named, and not to be removed at its end. */
   readonly keep: boolean;
   /** True where nobody waits for its end but its monitor. */
@@ -114,6 +116,7 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["dataDir", isPath, "optional"],
   ["layers", (value) => isTexts(value) && (value as string[]).every(isPath), "optional"],
   ["cgroupPaths", (value) => isTexts(value) && (value as string[]).every(isPath)],
+  ["resctrlPaths", (value) => isTexts(value) && (value as string[]).every(isPath), "optional"],
   ["keep", (value) => typeof value === "boolean"],
   ["detached", (value) => typeof value === "boolean", "optional"],
   ["log", isPath, "optional"],
