@@ -34,6 +34,8 @@ const TOOLS: readonly Tool[] = [
   { command: "sudo", package: "sudo", for: ["host"] },
   { command: "runc", package: "runc", for: ["host"] },
   { command: "crun", package: "crun", for: ["host"] },
+  { command: "criu", package: "criu", for: ["host"] },
+  { command: "ps", package: "procps", for: ["host"] },
   { command: "bwrap", package: "bubblewrap", for: ["host"] },
   { command: "skopeo", package: "skopeo", for: ["host"] },
   { command: "umoci", package: "umoci", for: ["host"] },

@@ -55,8 +55,8 @@ for (const peer of ["runc", "crun"] as const) {
       const { stdout } = await call([peer, "--help"]);
       const part = stdout.slice(stdout.indexOf("COMMANDS:"));
       const verbs = [...part.matchAll(/^\s+([a-z]+)\s+(?:- )?\w/gm)].map(([, name]) => name!)
-        .filter((name) => !["help", "checkpoint", "restore"].includes(name));
-      assert(verbs.length > 10, verbs.join());
+        .filter((name) => name !== "help");
+      assert(verbs.length >= 13, verbs.join());
       const lacks: string[] = [];
       for (const verb of verbs) {
         const help = await call([peer, verb, "--help"]);

@@ -55,7 +55,7 @@ test("its directory and an id are enough, and what is there by that name is an i
 test("what makes no sense is refused by name", async (box) => {
   const bundle = makeBundle(box);
   const table: readonly (readonly [string[], string])[] = [
-    [["--detach", ID], "--detach is for an OCI bundle"],
+    [["--keep", box.rootfs], "--keep is for an OCI bundle"],
     [["--pid-file", "p", box.rootfs], "--pid-file is for an OCI bundle"],
     [["--bundle", bundle, "--memory", "1m", ID], "--memory is for images"],
     [["--bundle", bundle, ID, "sh"], "takes no word 'sh'"],

@@ -6,6 +6,7 @@
  * @module
  */
 import { CREATE_FLAGS, RUN_OF_BUNDLE_FLAGS } from "./bundle_flags.ts";
+import { CHECKPOINT_FLAGS, RESTORE_FLAGS } from "./checkpoint_flags.ts";
 import { UPDATE_FLAGS } from "./update_flags.ts";
 import { REGISTRY_FLAGS } from "./registry_flags.ts";
 import { RUN_FLAGS } from "./run_flags.ts";
@@ -542,6 +543,24 @@ export const COMMANDS: readonly Command[] = [
       ['echo \'{"cpu": {"quota": 50000}}\' | paddock update --resources - web', "as in config.json"],
     ],
     load: () => import("./verbs/update.ts"),
+  },
+  {
+    name: "checkpoint",
+    summary: "write a running container as files, by criu",
+    description: "The container is over then, and restore goes on with it; with --leave-running it goes on here.",
+    positionals: [{ name: "ID" }],
+    options: CHECKPOINT_FLAGS,
+    examples: [["paddock checkpoint --image-path ./saved web", "it ends here, to go on elsewhere"]],
+    load: () => import("./verbs/checkpoint.ts").then(({ checkpoint }) => ({ run: checkpoint })),
+  },
+  {
+    name: "restore",
+    summary: "go on with a container that was checkpointed",
+    description: "Takes the bundle that it was made from, and the files that checkpoint wrote.",
+    positionals: [{ name: "ID" }],
+    options: RESTORE_FLAGS,
+    examples: [["paddock restore -d --image-path ./saved --bundle ./bundle web", "where it left off"]],
+    load: () => import("./verbs/checkpoint.ts").then(({ restore }) => ({ run: restore })),
   },
   {
     name: "list",

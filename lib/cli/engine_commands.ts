@@ -29,6 +29,7 @@ const PS: Command = {
 };
 
 const NAMES = [
+  "checkpoint",
   "create",
   "delete",
   "events",
@@ -37,6 +38,7 @@ const NAMES = [
   "kill",
   "list",
   "pause",
+  "restore",
   "resume",
   "spec",
   "start",

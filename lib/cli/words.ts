@@ -184,7 +184,10 @@ class State {
   }
 
   #put(option: Option, shown: string, value: string | undefined): void {
-    if (value === undefined) throw new UsageError(`${shown} needs a value: ${option.value}`, seeHelp(this.command));
+    // podman knows by these words that a runtime has a flag.
+    if (value === undefined) {
+      throw new UsageError(`flag needs an argument: ${shown} ${option.value}`, seeHelp(this.command));
+    }
     if (option.choices !== undefined && !option.choices.includes(value)) {
       throw new UsageError(`${shown} does not take '${value}'`, {
         hint: didYouMean(value, option.choices) ?? `it takes ${listWords(option.choices)}`,

@@ -60,7 +60,7 @@ Deno.test("parseWords: what does not fit is named, with a hint", () => {
     [["--zzzzzz", "img"], "unknown flag --zzzzzz", "see: paddock run --help"],
     [["-Z", "img"], "unknown flag -Z", "see: paddock run --help"],
     [["-iZ", "img"], "unknown flag -Z in -iZ", "see: paddock run --help"],
-    [["--memory"], "--memory needs a value: SIZE", "see: paddock run --help"],
+    [["--memory"], "flag needs an argument: --memory SIZE", "see: paddock run --help"],
     [[], "run needs IMAGE", "see: paddock run --help"],
     [["--uts", "hsot", "img"], "--uts does not take 'hsot'", "did you mean 'host'"],
     [["--uts", "bridge", "img"], "--uts does not take 'bridge'", "it takes private or host"],

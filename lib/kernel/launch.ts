@@ -54,6 +54,11 @@ export function becomeLauncher(program: Uint8Array, options: LaunchOptions): nev
   throw executeError(second);
 }
 
+/** The number of a descriptor of a file with this program, which a child may execute as `/proc/PID/fd/N`. */
+export function openProgram(program: Uint8Array, fallbackDirectory: string): number {
+  return sealedProgram(program) ?? unlinkedProgram(program, fallbackDirectory);
+}
+
 function keepDescriptor({ fd, as }: { readonly fd: number; readonly as: number }): void {
   if (fd === as) must(`descriptor ${fd}`, "fcntl", fd, F_SETFD, 0);
   else must(`descriptor ${fd}`, "dup3", fd, as, 0);

@@ -94,7 +94,10 @@ export async function createFromBundle(options: CreateOptions, voice: Voice): Pr
  *
  * @throws PaddockError where there is none, or something in it cannot be.
  */
-function readBundle({ bundle, config: file = `${bundle}/config.json` }: CreateOptions, facts: Facts): BundleConfig {
+export function readBundle(
+  { bundle, config: file = `${bundle}/config.json` }: Pick<CreateOptions, "bundle" | "config">,
+  facts: Facts,
+): BundleConfig {
   const { config, warnings } = readBundleConfig(readText(file), { bundle, capabilities: facts.capabilities });
   return { config: { ...config, root: { ...config.root, path: realPath(config.root.path) } }, warnings };
 }

@@ -40,6 +40,19 @@ export function runPoststart(container: ContainerHooks, pid: number): void {
   }
 }
 
+/**
+ * Runs the hooks of the runtime for a container that is brought to life without a plan (`restore`).
+ *
+ * @throws PaddockError at the first one that fails.
+ */
+export function runCreateRuntime(container: ContainerHooks, pid: number): void {
+  for (const name of ["prestart", "createRuntime"] as const) {
+    for (const [index, hook] of (container.hooks[name] ?? []).entries()) {
+      runHook(container, { name, index, hook, status: "creating", pid });
+    }
+  }
+}
+
 /** Runs the hooks that follow the end. One that fails is told, and the others follow. */
 export function runPoststop(container: ContainerHooks, voice: Voice): void {
   for (const [index, hook] of (container.hooks.poststop ?? []).entries()) {
