@@ -8,6 +8,7 @@
  * @module
  */
 import type { ContentDigest } from "../image/content_digest.ts";
+import { listDownloads } from "../image/download_directory.ts";
 import { listNamedImages, showName, unnameImages } from "../image/image_index.ts";
 import { ImageStore } from "../image/image_store.ts";
 import { chainOfPath } from "../image/layer_names.ts";
@@ -35,10 +36,25 @@ export async function pruneImages(roots: Roots, { dryRun = false, of }: Pruning 
     : [...new Set((await Promise.all(of.map((id) => store.listChain(id)))).flat())];
   const isUsed = (chainId: string): boolean => listUsed(roots).has(chainId);
   const why = "no image with a name and no container needs it";
+  const downloads = of === undefined ? removeDownloads(roots.dataRoot, dryRun) : [];
   // The topmost first: what lies below is needed by what lies above.
-  return candidates.reverse().filter((chainId) => !needed.has(chainId)).flatMap((chainId): Leftover[] => {
+  const layers = candidates.reverse().filter((chainId) => !needed.has(chainId)).flatMap((chainId): Leftover[] => {
     const isGone = dryRun ? !isUsed(chainId) : store.layers.removeUnless(chainId, isUsed);
     return isGone ? [{ kind: "layer", what: chainId, why, problems: [] }] : [];
+  });
+  return [...layers, ...downloads];
+}
+
+/** What downloads have left. Nobody pulls while the store is ours alone. */
+function removeDownloads(dataRoot: string, dryRun: boolean): Leftover[] {
+  return listDownloads(dataRoot).map((path) => {
+    if (!dryRun) Deno.removeSync(path);
+    return {
+      kind: "import",
+      what: path,
+      why: "the download was cut off: the next pull would go on there",
+      problems: [],
+    };
   });
 }
 

@@ -68,29 +68,40 @@ export async function readBody(answer: HttpAnswer, limit: number): Promise<Uint8
 /** After the silence this is how long a piece may still lie unread: the thread may have been busy. */
 const GRACE = 500;
 
-/** Ends what waits too long. */
+/**
+ * Ends what waits too long. Who waits is told by a promise of its own: the runtime may have forgotten by then what is to
+ * happen when a signal aborts (it holds the signal of a request weakly).
+ */
 class Watchdog {
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #fail: (failure: Unreachable) => void = () => {};
 
   constructor(private readonly idle: number, private readonly bite: (failure: Unreachable) => void) {}
 
   start(): void {
     this.stop();
-    const failure = (): void => this.bite(new Unreachable(`silent for ${Math.round(this.idle / 100) / 10} s`));
-    this.#timer = setTimeout(() => this.#timer = setTimeout(failure, Math.min(GRACE, this.idle)), this.idle);
+    const bite = (): void => {
+      const failure = new Unreachable(`silent for ${Math.round(this.idle / 100) / 10} s`);
+      this.#fail(failure);
+      this.bite(failure);
+    };
+    this.#timer = setTimeout(() => this.#timer = setTimeout(bite, Math.min(GRACE, this.idle)), this.idle);
   }
 
   stop(): void {
     clearTimeout(this.#timer);
   }
 
-  /** Watches over one step. */
+  /** Watches over one step. @throws Unreachable where it takes too long */
   async over<T>(step: Promise<T>): Promise<T> {
+    const late = new Promise<never>((_, reject) => this.#fail = reject);
     this.start();
     try {
-      return await step;
+      return await Promise.race([step, late]);
     } finally {
       this.stop();
+      // What comes too late is nobody's.
+      step.catch(() => {});
     }
   }
 
