@@ -376,7 +376,10 @@ export const COMMANDS: readonly Command[] = [
     name: "rm",
     summary: "remove containers that have ended",
     positionals: [{ name: "CONTAINER", repeat: true }],
-    options: [{ name: "force", short: "f", help: "kill it first where it runs" }],
+    options: [
+      { name: "force", short: "f", help: "kill it first where it runs" },
+      { name: "volumes", short: "v", help: "and its volumes, which go in any case" },
+    ],
     examples: [["paddock rm web", "what it wrote is gone, too"]],
     load: () => import("./verbs/rm.ts"),
   },

@@ -37,6 +37,7 @@ Examples:
 
 Options:
   -f, --force                     kill it first where it runs
+  -v, --volumes                   and its volumes, which go in any case
 
 Global options:
       --root DIR                  state of running containers (/run/paddock)
@@ -75,7 +76,7 @@ Deno.test("formatHelp breaks long flags and long explanations onto lines of thei
   );
   assertStringIncludes(
     help("run"),
-    "file or directory of the host; ro is\n                                  recursive\n",
+    "file or directory of the host (ro is\n                                  recursive); a path alone: a directory of the\n",
   );
 });
 

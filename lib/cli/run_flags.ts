@@ -60,7 +60,7 @@ const files = inGroup("Files", [
     value: "SRC:DST[:OPTIONS]",
     repeat: true,
     path: true,
-    help: "a file or directory of the host; ro is recursive",
+    help: "a file or directory of the host (ro is recursive); a path alone: a directory of the container's own",
   },
   { name: "mount", value: "type=TYPE,...", repeat: true, help: "type=bind|tmpfs|overlay and its keys" },
   { name: "tmpfs", value: "DST[:OPTIONS]", repeat: true, help: "an empty filesystem in memory" },

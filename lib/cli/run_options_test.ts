@@ -177,6 +177,7 @@ Deno.test("readRunOptions: -v makes recursive binds, read-only ones throughout",
     assertEquals(read("-v", text, "img").mounts, [{ kind: "bind", source, target, options, relabel: false }]);
   }
   assertObjectMatch({ ...read("-v", "/a:/b:z", "img").mounts[0] }, { relabel: true });
+  assertObjectMatch({ ...read("-v", "/a/", "img").mounts[0] }, { source: "", target: "/a", anonymous: true });
 });
 
 Deno.test("readRunOptions: --mount and --tmpfs", () => {
@@ -259,7 +260,7 @@ Deno.test("readRunOptions: what cannot be is refused with the flag and the value
     [["--time-offset", "realtime=1"], "--time-offset: 'realtime=1' is not of the form"],
     [["--cgroup-parent", "a/../../b"], "--cgroup-parent: 'a/../../b' leads out"],
     [["--cgroup-parent", "user.slice"], "--cgroup-parent: 'user.slice' is a systemd slice"],
-    [["-v", "/a"], "--volume: '/a' is not of the form SRC:DST"],
+    [["-v", "a"], "--volume: 'a' is not of the form SRC:DST"],
     [["-v", "/a:b"], "--volume: 'b' is no absolute path"],
     [["-v", "/a:/"], "--volume: the target cannot be /"],
     [["-v", "/a:/.."], "--volume: the target cannot be /"],

@@ -62,7 +62,10 @@ function layerCopies(rootfs: OverlayRootfs): { readonly layer: string; readonly 
  */
 export function planRemoval(config: Config, setting: Setting, onLeftovers: string): Act[] {
   const { rootfs } = setting;
-  if (rootfs.kind === "directory" || setting.keep) return [];
+  if (setting.keep) return [];
+  if (rootfs.kind === "directory") {
+    return setting.dataDir === undefined ? [] : [removeData(setting.dataDir, onLeftovers)];
+  }
   const shifted = isNew(config, "user");
   const own = rootfs.inMemory ? [] : overlayDirectories(rootfs, shifted).reverse();
   const remove = (path: string, onNegative: string) =>
@@ -92,6 +95,15 @@ export function planRemoval(config: Config, setting: Setting, onLeftovers: strin
       remove(rootfs.directory, onLeftovers),
     ],
   }];
+}
+
+function removeData(path: string, onLeftovers: string): Act {
+  return {
+    what: `remove ${path}`,
+    why: "volumes without a name go with their container; paddock removes what is in them",
+    shell: [`rm -rf ${quoteShell(path)}`],
+    steps: [step("unlinkat", [AT_FDCWD, text(path), flags("AT_REMOVEDIR")], { onNegative: onLeftovers })],
+  };
 }
 
 /** With a user namespace the launcher has the rootfs mounted in a namespace of its own. */

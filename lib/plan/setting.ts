@@ -37,6 +37,8 @@ export interface Setting {
   readonly init: boolean;
   /** What is executed at the end when there is something to tell or to clean; absent: the launcher stands alone. */
   readonly finish?: { readonly argv: readonly string[]; readonly env: readonly string[] };
+  /** The directory with volumes of a container whose rootfs has none to keep them in; removed at the end. */
+  readonly dataDir?: string;
   /** True where the record and what was written are kept after the end. */
   readonly keep: boolean;
   /** Every step is told with its result at the end. */

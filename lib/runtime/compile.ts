@@ -53,6 +53,8 @@ function refuse(options: RunOptions): void {
     ? "--rw-save"
     : typeof options.network !== "string" && options.network.kind !== "path"
     ? "a network whose addresses paddock gives out"
+    : options.mounts.some((mount) => mount.kind === "bind" && mount.anonymous)
+    ? "a volume without a directory"
     : undefined;
   if (what === undefined) return;
   throw new PaddockError(`compile cannot take ${what}: the program is run without paddock, and many times`, {

@@ -12,6 +12,7 @@ import { openImage } from "./open_image.ts";
 import { placeNetwork } from "./place_network.ts";
 import { prepareContainer } from "./prepare.ts";
 import type { Voice } from "./voice.ts";
+import { listVolumes, mountVolumes } from "./volumes.ts";
 
 /** How a plan is shown; shell commands unless told otherwise. */
 export interface ExplainOptions {
@@ -39,7 +40,8 @@ export async function explainContainer(
     keep: isKept(options),
   };
   const network = await placeNetwork(options, image, `${options.root}/${id}`, voice, true);
-  const { config, setting } = await prepareContainer(options, facts, image, {
+  const mounted = mountVolumes(options, listVolumes(options, image, where.dataDir));
+  const { config, setting } = await prepareContainer(mounted, facts, image, {
     id,
     name: id,
     ...where,

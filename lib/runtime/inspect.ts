@@ -103,6 +103,12 @@ function describeContainer({ id, directory, status, record, pid }: SeenContainer
       FinishedAt: exit?.at ?? "",
     },
     Image: record?.imageId ?? "",
+    Mounts: (record?.volumes ?? []).map((destination, index) => ({
+      Type: "volume",
+      Source: `${record?.dataDir}/volumes/${index}`,
+      Destination: destination,
+      RW: true,
+    })),
     ConfigPath: `${directory}/config.json`,
     Config: { Image: record?.image ?? "", ...encodeImageConfig(record?.imageConfig ?? {}) },
     GraphDriver: layers.length < 2

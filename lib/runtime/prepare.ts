@@ -72,6 +72,7 @@ export async function prepareContainer(
     ...(place.detachment === undefined ? {} : { detachment: place.detachment }),
     ...(place.network?.acts === undefined ? {} : { network: place.network.acts }),
     trace: options.trace,
+    ...(rootfs.kind === "directory" && place.dataDir !== "" ? { dataDir: place.dataDir } : {}),
     ...(filter === undefined ? {} : { filter }),
     ...(cached === undefined ? {} : { cached: cached(config) }),
   };
@@ -112,7 +113,7 @@ function findSources(options: RunOptions): Record<string, "directory" | "file"> 
   const sources: Record<string, "directory" | "file"> = {};
   for (const mount of options.mounts) {
     if (mount.kind !== "bind") continue;
-    sources[mount.source] = kindOf(mount.source);
+    sources[mount.source] = mount.anonymous ? "directory" : kindOf(mount.source);
   }
   return sources;
 }

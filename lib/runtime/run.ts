@@ -36,6 +36,7 @@ import { placeNetwork } from "./place_network.ts";
 import { prepareContainer } from "./prepare.ts";
 import { relabelVolumes } from "./relabel.ts";
 import type { Voice } from "./voice.ts";
+import { fillVolumes, hasVolumes, listVolumes, mountVolumes } from "./volumes.ts";
 
 /**
  * Runs a container in the foreground. Returns only when it could not be started.
@@ -51,7 +52,9 @@ export async function runContainer(options: RunOptions, beginning: Beginning, vo
   const image = await openImage(options, facts, "import", voice);
   image.notes.forEach((note) => voice.note(note));
   // What was guessed the user is told each time.
-  if (cacheable !== undefined && image.notes.length === 0) return await startCached(options, facts, image, cacheable);
+  if (cacheable !== undefined && image.notes.length === 0 && !hasVolumes(options, image)) {
+    return await startCached(options, facts, image, cacheable);
+  }
   const owned = createContainer(options, options.name);
   try {
     return await start(options, facts, image, owned, voice);
@@ -121,11 +124,14 @@ async function start(
 ): Promise<never> {
   const network = await placeNetwork(options, image, owned.directory, voice);
   const place = { ...choosePlace(options, image, owned), ...(network === undefined ? {} : { network }) };
-  const { config, setting } = await prepareContainer(options, facts, image, place);
+  const volumes = listVolumes(options, image, place.dataDir);
+  const mounted = mountVolumes(options, volumes);
+  const { config, setting } = await prepareContainer(mounted, facts, image, place);
   relabelVolumes(options);
   const plan = planContainer(config, facts, setting);
   const record: ContainerRecord = {
     ...describeContainer(options, image, place, config, setting.rootfs),
+    ...(volumes.length === 0 ? {} : { volumes: volumes.map(({ target }) => target) }),
     created: new Date().toISOString(),
     cgroupPaths: plan.cgroupPaths,
     ...(options.detach ? {} : { launcherPid: Deno.pid }),
@@ -135,6 +141,7 @@ async function start(
   owned.writeRecord(record);
   if (place.keep) owned.writeFile(KEPT_FILE, "");
   owned.writeFile("config.json", writeConfigText(config));
+  fillVolumes(volumes, image.layers, record.ids);
   becomeLauncher(assemble(plan), {
     title: `paddock: ${setting.name}`,
     keep: { fd: owned.lock.fd, as: LOCK_FD },
@@ -175,7 +182,8 @@ function layersOf(rootfs: RootfsSource): readonly string[] {
 function choosePlace(options: RunOptions, image: OpenedImage, owned: OwnedContainer): Place {
   const keep = isKept(options);
   // The log of one that is kept, and its record, outlive a boot.
-  const dataDir = image.overlaid || (options.detach && keep) ? chooseDataDir(options, owned.id) : "";
+  const needsData = image.overlaid || (options.detach && keep) || hasVolumes(options, image);
+  const dataDir = needsData ? chooseDataDir(options, owned.id) : "";
   return {
     id: owned.id,
     name: options.name ?? owned.id,

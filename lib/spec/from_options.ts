@@ -78,7 +78,7 @@ export function buildConfig(options: RunOptions, around: Surroundings): Config {
 }
 
 /**
- * What a container writes is thrown away, or kept, volumes and all, so an image's volumes need no mounts. One that would
+ * An image's volumes are mounts by now, or plain directories where what is written is kept elsewhere. One that would
  * lie over the kernel's own files, or lead out, is a trick (CVE-2019-16884).
  */
 function refuseVolumes({ volumes = [] }: ImageConfig): void {

@@ -153,6 +153,8 @@ export interface BindOption {
   readonly options: readonly string[];
   /** `z` or `Z` was asked for: a new label where SELinux is in force. */
   readonly relabel: boolean;
+  /** A volume without a name: a directory that the container gets of its own; `source` is empty until it is known. */
+  readonly anonymous?: true;
 }
 
 export interface TmpfsOption {

@@ -30,6 +30,8 @@ export interface ContainerRecord {
   readonly annotations?: Readonly<Record<string, string>>;
   /** Its directory below the data root: what it writes lands there. Absent where it needs none. */
   readonly dataDir?: string;
+  /** Where its volumes without names are in it; the directory of each is `volumes/N` in `dataDir`. */
+  readonly volumes?: readonly string[];
   /** The directories of the host that its rootfs is made of, the topmost first. */
   readonly layers?: readonly string[];
   /** Each of its cgroups as an absolute path, one for every hierarchy. */
@@ -114,6 +116,7 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["bundle", isPath, "optional"],
   ["annotations", isTextRecord, "optional"],
   ["dataDir", isPath, "optional"],
+  ["volumes", isTexts, "optional"],
   ["layers", (value) => isTexts(value) && (value as string[]).every(isPath), "optional"],
   ["cgroupPaths", (value) => isTexts(value) && (value as string[]).every(isPath)],
   ["resctrlPaths", (value) => isTexts(value) && (value as string[]).every(isPath), "optional"],

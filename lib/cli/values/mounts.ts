@@ -13,14 +13,17 @@ import type { BindOption, MountOption, OverlayOption, TmpfsOption } from "../../
 import type { Host } from "../types.ts";
 import { readContainerPath, resolveHostPath } from "./flag.ts";
 
-/** `-v SRC:DST[:OPTIONS]`. */
+/** `-v SRC:DST[:OPTIONS]`, or a path of the container alone: a volume without a name. */
 export function readVolume(text: string, host: Host): BindOption {
   const parts = text.split(":");
   const [source, target, words] = parts;
+  if (parts.length === 1 && text.startsWith("/")) {
+    return { kind: "bind", source: "", target: readTarget(text), ...readBindWords([]), anonymous: true };
+  }
   if (source === undefined || target === undefined || parts.length > 3 || source === "" || target === "") {
     throw new UsageError(`'${text}' is not of the form SRC:DST[:OPTIONS]`, {
       hint: parts.length === 1
-        ? "a path alone would be an anonymous volume, which paddock has not; --tmpfs gives an empty directory"
+        ? "a path alone, for a directory of the container's own, begins with a slash"
         : "for paths with a colon use --mount type=bind,source=…,target=…",
     });
   }
