@@ -115,10 +115,12 @@ function readText(path: string): string {
 
 function realPath(path: string): string {
   try {
-    return Deno.realPathSync(path);
+    const real = Deno.realPathSync(path);
+    if (Deno.statSync(real).isDirectory) return real;
   } catch (cause) {
     throw new PaddockError(`root.path: cannot use ${path}: ${(cause as Error).message}`, { cause });
   }
+  throw new PaddockError(`root.path: cannot use ${path}: not a directory`);
 }
 
 function checkTerminal({ process }: Config, { consoleSocket, then }: CreateOptions): void {

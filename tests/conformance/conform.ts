@@ -18,13 +18,15 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { type Ability, requires } from "../support/requires.ts";
 import { type Difference, DIFFERENCES } from "./known_differences.ts";
 import { type Changes, Place } from "./place.ts";
-import { callsHooks, type Runtime, RUNTIMES, versionOf } from "./runtimes.ts";
+import { callsHooks, follows, type Runtime, RUNTIMES, versionOf } from "./runtimes.ts";
 
 /** A sentence of the specification. */
 export interface Rule {
   /** `document/section: what must hold`. */
   readonly rule: `${string}/${string}: ${string}`;
   readonly needs?: readonly Ability[];
+  /** The version of the specification that has it first; runtimes that follow an older one are left out. */
+  readonly since?: `${number}.${number}`;
   /** True where it is about hooks: a runtime without them is left out. */
   readonly hooks?: boolean;
   /** The runtimes it is about; all unless given. */
@@ -67,7 +69,7 @@ export interface Together {
 /** A case of any kind. */
 export type Case = Seen | Refused | Taken | Tried | Together;
 
-/** Makes the tests of all cases. */
+/** A file of rules: makes the tests of all. */
 export function conform(cases: readonly Case[]): void {
   for (const runtime of RUNTIMES) for (const one of cases) define(runtime, one);
 }
@@ -122,7 +124,7 @@ function defineTogether(runtime: Runtime, { together, needs = [], all }: Togethe
         const difference = findDifference(runtime, one.rule);
         await context.step({
           name: nameOf(runtime, one, difference),
-          ignore: isOpen(runtime, difference),
+          ignore: isOpen(runtime, difference) || !isOwed(runtime, one),
           fn: async () => {
             // deno-lint-ignore require-await
             await judge(difference, async () => check(one, parts[index] ?? "", place));
@@ -133,18 +135,28 @@ function defineTogether(runtime: Runtime, { together, needs = [], all }: Togethe
   });
 }
 
-function nameOf({ name }: Runtime, { rule }: Rule, difference: Difference | undefined): string {
-  return `[${name}] ${rule}${difference === undefined ? "" : ` (differs: ${difference.reason})`}`;
+function nameOf(runtime: Runtime, one: Rule, difference: Difference | undefined): string {
+  const remarks = [
+    ...(difference === undefined ? [] : [`differs: ${difference.reason}`]),
+    ...(one.since === undefined || follows(runtime, one.since) ? [] : [`it follows a version before ${one.since}`]),
+    ...(one.hooks === true && !callsHooks(runtime) ? ["it calls no hooks"] : []),
+  ];
+  return `[${runtime.name}] ${one.rule}${remarks.length === 0 ? "" : ` (${remarks.join("; ")})`}`;
 }
 
 function ability(runtime: Runtime, one: Rule, difference: Difference | undefined): { readonly ignore: boolean } {
   const host = requires("root", "tool:busybox", ...runtime.needs, ...(one.needs ?? []));
   if (host.ignore) return host;
-  return { ignore: isOpen(runtime, difference) || (one.hooks === true && !callsHooks(runtime)) };
+  return { ignore: isOpen(runtime, difference) || !isOwed(runtime, one) };
 }
 
 function findDifference({ name }: Runtime, rule: string): Difference | undefined {
   return DIFFERENCES.find((one) => one.runtime === name && one.rule === rule);
+}
+
+/** True where the runtime owes it: it follows a specification that has it, and has what it is about. */
+function isOwed(runtime: Runtime, { since, hooks }: Rule): boolean {
+  return (since === undefined || follows(runtime, since)) && (hooks !== true || callsHooks(runtime));
 }
 
 /** True where nobody can say how it comes out: a version that was not looked at, or a matter of luck. */

@@ -46,7 +46,10 @@ export const DIFFERENCES: readonly Difference[] = [
       "it is ended and deleted",
     ],
     ['runtime.md/create: an id that is not valid is an error: "a b"', "it is one for crun"],
-    ["runtime.md/kill: a signal that there is not is an error, and nothing changes", "a name that it does not know is none to it"],
+    [
+      "runtime.md/kill: a signal that there is not is an error, and nothing changes",
+      "a name that it does not know is none to it",
+    ],
   ]),
 ];
 

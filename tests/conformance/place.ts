@@ -38,6 +38,8 @@ export class Place implements AsyncDisposable {
   /** Makes one, with a bundle whose root filesystem is a copy of busybox. */
   static async make(runtime: Runtime): Promise<Place> {
     const place = new Place(runtime);
+    // The root of a user namespace passes through it.
+    Deno.chmodSync(place.path("."), 0o755);
     Deno.mkdirSync(place.bundle);
     await copyFixture(await busybox(), place.rootfs);
     Deno.mkdirSync(place.path("out"), { mode: 0o777 });
@@ -99,6 +101,11 @@ export class Place implements AsyncDisposable {
     { globals = [], ...options }: CallOptions & CreateOptions = {},
   ): Promise<Outcome> {
     return await call(this.#words(globals, words), { timeout: 30_000, ...options });
+  }
+
+  /** Calls any command of the host, such as one that calls the runtime in its way. */
+  async call(command: readonly string[], options: CallOptions = {}): Promise<Outcome> {
+    return await call(command, { timeout: 30_000, ...options });
   }
 
   /** A verb that must succeed; what it prints. */
