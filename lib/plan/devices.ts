@@ -4,7 +4,7 @@
  * @module
  */
 import type { Facts } from "../host/facts.ts";
-import { type Act, flags, type Step, step, text } from "../program/step.ts";
+import { type Act, type Arg, flags, previous, type Step, step, text } from "../program/step.ts";
 import type { Config, Device } from "../spec/config.ts";
 import { openTarget, TARGET_FD, TARGET_PATH } from "./targets.ts";
 
@@ -26,28 +26,32 @@ const LINKS: readonly (readonly [string, string])[] = [
   ["pts/ptmx", "ptmx"],
 ];
 
-/** The standard nodes and links, then those that the Config asks for. */
+/** The standard nodes and links, then those that the Config asks for; of one path, the one that is asked for. */
 export function planDevices({ config, facts }: { readonly config: Config; readonly facts: Facts }): Act[] {
   const inUserNamespace = config.linux.namespaces.some(({ type }) => type === "user");
+  const asked = config.linux.devices ?? [];
   const standard = NODES.map(([name, major, minor]): Device => ({
     type: "c",
     path: `/dev/${name}`,
     major,
     minor,
     fileMode: 0o666,
-  }));
-  const asked = (config.linux.devices ?? []).filter(({ path }) => !standard.some((node) => node.path === path));
+  })).filter((node) => !asked.some(({ path }) => path === node.path));
+  const isNew = config.mounts.some(({ destination, type }) => destination === "/dev" && type === "tmpfs");
   return [
-    ...(inUserNamespace ? standard.map((device) => bindDevice(device, facts)) : [standardNodes(standard, facts)]),
+    ...(inUserNamespace
+      ? standard.map((device) => bindDevice(device, facts))
+      : [standardNodes(standard, isNew, facts)]),
     links(facts),
     // A FIFO is no device of the host's: anybody may make one.
-    ...asked.map((device) =>
-      inUserNamespace && device.type !== "p" ? bindDevice(device, facts) : oneNode(device, facts)
+    ...asked.map((device, index) =>
+      inUserNamespace && device.type !== "p" ? bindDevice(device, facts) : oneNode(device, `dev${index}`, facts)
     ),
   ];
 }
 
-function standardNodes(nodes: readonly Device[], facts: Facts): Act {
+/** @param isNew true for a `/dev` that has nothing in it yet; in one of the rootfs they may be there from before */
+function standardNodes(nodes: readonly Device[], isNew: boolean, facts: Facts): Act {
   return {
     what: "make the standard devices in /dev",
     why:
@@ -55,7 +59,7 @@ function standardNodes(nodes: readonly Device[], facts: Facts): Act {
     shell: nodes.map(({ path, major, minor }) => `mknod -m 666 "$ROOT"${path} c ${major} ${minor}`),
     steps: [
       ...openTarget("/dev", facts, { key: "dev.nodes", kind: "directory" }),
-      ...nodes.flatMap((node) => makeNode(node)),
+      ...nodes.flatMap((node) => isNew ? makeNode(node) : makeOrFindNode(node, node.path)),
     ],
   };
 }
@@ -72,14 +76,15 @@ function links(facts: Facts): Act {
   };
 }
 
-function oneNode(device: Device, facts: Facts): Act {
+/** @param key stands in the labels of its steps: one path may be asked for twice */
+function oneNode(device: Device, key: string, facts: Facts): Act {
   const directory = device.path.slice(0, device.path.lastIndexOf("/")) || "/";
   const mode = (device.fileMode ?? 0o666).toString(8);
   return {
     what: `make the device ${device.path}`,
     why: "asked for",
     shell: [`mknod -m ${mode} "$ROOT"${device.path} ${device.type} ${device.major ?? 0} ${device.minor ?? 0}`],
-    steps: [...openTarget(directory, facts, { key: `dev.${device.path}`, kind: "directory" }), ...makeNode(device)],
+    steps: [...openTarget(directory, facts, { key, kind: "directory" }), ...makeOrFindNode(device, key)],
   };
 }
 
@@ -87,14 +92,52 @@ const FILE_TYPES: Readonly<Record<string, number>> = { c: 0o020000, u: 0o020000,
 
 /** The node in the directory at `TARGET_FD`. */
 function makeNode(device: Device): Step[] {
-  const name = text(device.path.slice(device.path.lastIndexOf("/") + 1));
-  const mode = (FILE_TYPES[device.type] ?? 0) | (device.fileMode ?? 0o666);
-  const steps = [step("mknodat", [TARGET_FD, name, mode, deviceNumber(device.major ?? 0, device.minor ?? 0)])];
-  if (device.uid || device.gid) {
-    steps.push(step("fchownat", [TARGET_FD, name, device.uid ?? 0, device.gid ?? 0, flags("AT_SYMLINK_NOFOLLOW")]));
-  }
-  return steps;
+  return [mknod(device), ...own(device)];
 }
+
+/** The same where a node with those numbers is good as it is, and any other file an error: it exists. */
+function makeOrFindNode(device: Device, key: string): Step[] {
+  const { type, major = 0, minor = 0 } = device;
+  const [there, made, other] = [`${key}.there`, `${key}.made`, `${key}.other`];
+  const isOther = { onNegative: other, onPositive: other };
+  return [
+    mknod(device, { onNegative: there }),
+    step("@add", [0, 0], { onZero: made }),
+    step("statx", [TARGET_FD, nameOf(device), flags("AT_SYMLINK_NOFOLLOW"), STATX_BASIC, { region: "path" }], {
+      label: there,
+      onNegative: other,
+    }),
+    step("@and", [{ load: "path", offset: STATX_MODE }, 0o170000]),
+    step("@sub", [previous(), FILE_TYPES[type] ?? 0], isOther),
+    // A FIFO has no numbers.
+    step("@sub", [{ load: "path", offset: STATX_RDEV }, type === "p" ? 0 : 2 ** 32 * minor + major], isOther),
+    step("@add", [0, 0], { onZero: made }),
+    mknod(device, { label: other }),
+    step("@add", [0, 0], { label: made }),
+    ...own(device),
+  ];
+}
+
+function mknod(device: Device, more: Pick<Step, "label" | "onNegative"> = {}): Step {
+  const { type, fileMode = 0o666, major = 0, minor = 0 } = device;
+  const mode = (FILE_TYPES[type] ?? 0) | (fileMode & 0o7777);
+  return step("mknodat", [TARGET_FD, nameOf(device), mode, deviceNumber(major, minor)], more);
+}
+
+function own(device: Device): Step[] {
+  const { uid = 0, gid = 0 } = device;
+  if (uid === 0 && gid === 0) return [];
+  return [step("fchownat", [TARGET_FD, nameOf(device), uid, gid, flags("AT_SYMLINK_NOFOLLOW")])];
+}
+
+function nameOf({ path }: Device): Arg {
+  return text(path.slice(path.lastIndexOf("/") + 1));
+}
+
+/** `struct statx` (`man 2 statx`): the mode in 16 bits; major and minor of a device in 32 each, side by side. */
+const STATX_BASIC = 0x7ff;
+const STATX_MODE = 28;
+const STATX_RDEV = 128;
 
 /** Major and minor as system calls take them (`new_encode_dev` in the kernel's `kdev_t.h`). */
 export function deviceNumber(major: number, minor: number): number {

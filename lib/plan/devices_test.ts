@@ -4,8 +4,10 @@ import type { Act } from "../program/step.ts";
 import { type ConfigOverrides, exampleConfig, findSteps, writeSteps } from "./config_example.ts";
 import { deviceNumber, planDevices } from "./devices.ts";
 
+const DEV = { destination: "/dev", type: "tmpfs", source: "tmpfs" };
+
 function plan(linux: NonNullable<ConfigOverrides["linux"]> = {}): Act[] {
-  return planDevices({ config: exampleConfig({ linux }), facts: exampleFacts() });
+  return planDevices({ config: exampleConfig({ linux, mounts: [DEV] }), facts: exampleFacts() });
 }
 
 Deno.test("deviceNumber packs major and minor as the kernel's new_encode_dev does", () => {
@@ -51,18 +53,35 @@ Deno.test("planDevices makes a device that is asked for where it is asked for, w
     ],
   });
   const made = writeSteps(acts.slice(2)).filter((line) => /^(mknodat|fchownat)\(100/.test(line));
+  // The second of a node is for the error that another file is in its place.
   assertEquals(made, [
+    'mknodat(100, "sda", 060640, 2048)',
     'mknodat(100, "sda", 060640, 2048)',
     'fchownat(100, "sda", 5, 6, AT_SYMLINK_NOFOLLOW)',
     'mknodat(100, "pipe", 010600, 0)',
+    'mknodat(100, "pipe", 010600, 0)',
+    'mknodat(100, "u", 020666, 0x10042c)',
     'mknodat(100, "u", 020666, 0x10042c)',
   ]);
   assertEquals(acts[2]?.what, "make the device /dev/disk/sda");
 });
 
-Deno.test("planDevices does not make a standard node twice", () => {
-  const acts = plan({ devices: [{ type: "c", path: "/dev/null", major: 1, minor: 3 }] });
-  assertEquals(acts.length, plan().length);
+Deno.test("planDevices makes a standard node that is asked for as it is asked for, and once", () => {
+  const acts = plan({ devices: [{ type: "c", path: "/dev/null", major: 1, minor: 3, fileMode: 0o640, gid: 4 }] });
+  const made = findSteps(acts, "mknodat").map(({ args }) => args[2]);
+  assertEquals(made.filter((mode) => mode === 0o020666).length, 5);
+  assertEquals(writeSteps(acts).filter((line) => line.includes('"null"')), [
+    'mknodat(100, "null", 020640, 259)',
+    'statx(100, "null", AT_SYMLINK_NOFOLLOW, 2047, &path)',
+    'mknodat(100, "null", 020640, 259)',
+    'fchownat(100, "null", 0, 4, AT_SYMLINK_NOFOLLOW)',
+  ]);
+});
+
+Deno.test("planDevices takes nodes for good that the rootfs has, where /dev is no new filesystem", () => {
+  const own = planDevices({ config: exampleConfig({ mounts: [] }), facts: exampleFacts() });
+  assertEquals(findSteps(own, "statx").length, 6);
+  assertEquals(findSteps(plan(), "statx").length, 0);
 });
 
 Deno.test("planDevices mounts the host's nodes in a user namespace, which may make none", () => {

@@ -67,7 +67,7 @@ export function planFilesystem(
     );
   }
   return {
-    what: `mount ${type} on ${mount.destination}`,
+    what: `mount ${type} on ${mount.destination}${data.includes(CONTEXT) ? " with linux.mountLabel" : ""}`,
     why: REASONS[type] ?? `the container asks for a ${type} here`,
     shell: [`mount -t ${type}${words === "" ? "" : ` -o ${words}`} ${quoteShell(source)} "$ROOT"${mount.destination}`],
     steps,
@@ -99,5 +99,7 @@ function setBelow(mount: Mount, options: MountOptions, key: string, facts: Facts
 /** `linux.mountLabel` for filesystems that take a SELinux context; those of the kernel's own have their own. */
 function withLabel(data: string, type: string, label = ""): string {
   if (label === "" || [...STRICT, "mqueue"].includes(type)) return data;
-  return [...(data === "" ? [] : [data]), `context="${label}"`].join(",");
+  return [...(data === "" ? [] : [data]), `${CONTEXT}"${label}"`].join(",");
 }
+
+const CONTEXT = "context=";

@@ -25,7 +25,8 @@ const nsOf = (file: string, pid: number | "self" = "self") => Deno.readLinkSync(
 
 /** A process in new namespaces; its id. */
 async function hold(place: Place, flag: string, file: string): Promise<number> {
-  const holder = new Deno.Command("unshare", { args: [flag, "--fork", "sleep", "4420"], stdin: "null" }).spawn();
+  const holder = new Deno.Command("unshare", { args: [flag, "--fork", "sleep", "4420"], stdin: "null", stderr: "null" })
+    .spawn();
   const child = await waitFor("a process in its namespace", () => {
     const pids = Deno.readTextFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`).trim().split(" ");
     const pid = Number(pids[0]);
@@ -50,12 +51,12 @@ const MAPS = {
   gidMappings: [{ containerID: 0, hostID: 200000, size: 2000 }],
 };
 
-/** A dummy interface of the host's with an address, gone with the place. */
+/** An interface of the host's with an address, gone with the place. */
 async function makeInterface(place: Place): Promise<string> {
   const name = `pc${crypto.randomUUID().slice(0, 8)}`;
-  const { code, stderr } = await call(["ip", "link", "add", name, "type", "dummy"]);
+  const { code, stderr } = await call(["ip", "link", "add", name, "type", "veth", "peer", "name", `${name}p`]);
   assertEquals(code, 0, stderr);
-  place.defer(() => call(["ip", "link", "del", name]));
+  place.defer(() => call(["ip", "link", "del", `${name}p`]));
   assertEquals((await call(["ip", "address", "add", "192.0.2.7/24", "dev", name])).code, 0);
   return name;
 }
@@ -100,10 +101,10 @@ conform([
   {
     rule: "config-linux.md/namespaces: without a path a new one is made: time",
     since: "1.1",
-    tried: async (place) => {
-      const namespaces = [...NAMESPACES, { type: "time" }];
-      assertNotEquals(await namespaceOf(place, "time", { namespaces }), nsOf("time"));
-    },
+    // The kernel puts a process into it when it executes something.
+    change: { linux: { namespaces: [...NAMESPACES, { type: "time" }] } },
+    script: "readlink /proc/self/ns/time",
+    shows: (text) => assertNotEquals(text.trim(), nsOf("time")),
   },
   ...([["network", "net", "-n"], ["ipc", "ipc", "-i"], ["uts", "uts", "-u"], ["pid", "pid", "-p"], [
     "cgroup",
@@ -123,10 +124,12 @@ conform([
     rule: "config-linux.md/namespaces: with a path it is the one at that path: user",
     needs: ["userns"],
     tried: async (place) => {
-      const holder = await hold(place, "-Ur", "user");
+      const holder = await hold(place, "-U", "user");
+      for (const kind of ["uid", "gid"]) Deno.writeTextFileSync(`/proc/${holder}/${kind}_map`, "0 100000 1000");
       const namespaces = namespacesBut("user", { type: "user", path: `/proc/${holder}/ns/user` });
       const id = await place.create({ linux: { namespaces } });
       assertEquals(nsOf("user", await place.pid(id)), nsOf("user", holder));
+      await place.ok("delete", "--force", id);
     },
   },
   {

@@ -6,8 +6,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { call } from "../support/paddock.ts";
-import { type Fields, namespacesBut } from "./base_config.ts";
-import { conform, type Seen, type Together } from "./conform.ts";
+import { type Change, type Fields, namespacesBut } from "./base_config.ts";
+import { conform, type Seen } from "./conform.ts";
 import type { Place } from "./place.ts";
 
 /** Options of a mount, and what its line in mountinfo has then: its own options, and its filesystem's. */
@@ -15,7 +15,6 @@ interface Option {
   readonly options: readonly string[];
   readonly mount?: RegExp;
   readonly filesystem?: RegExp;
-  readonly since?: Seen["since"];
 }
 
 /** On a tmpfs: the table of config.md, "Linux mount options". */
@@ -41,34 +40,40 @@ const OPTIONS: readonly Option[] = [
   { options: ["dirsync"], filesystem: /\bdirsync\b/ },
   { options: ["lazytime"], filesystem: /\blazytime\b/ },
   { options: ["lazytime", "nolazytime"], filesystem: /^(?!.*lazytime)/ },
-  { options: ["nosymfollow"], mount: /\bnosymfollow\b/, since: "1.1" },
-  { options: ["nosymfollow", "symfollow"], mount: /^(?!.*nosymfollow)/, since: "1.1" },
   { options: ["size=64k", "mode=700"], filesystem: /size=64k.*mode=700/ },
 ];
 
 /** The same, but each in a container of its own, for not every runtime takes them. */
-const RARE_OPTIONS: readonly string[] = ["defaults", "silent", "loud", "iversion", "noiversion", "mand", "nomand"];
+const RARE_OPTIONS: readonly (readonly [options: readonly string[], mount: RegExp])[] = [
+  ...["defaults", "silent", "loud", "iversion", "noiversion", "mand", "nomand"].map((word) => [[word], /^rw/] as const),
+  [["nosymfollow"], /\bnosymfollow\b/],
+  [["nosymfollow", "symfollow"], /^(?!.*nosymfollow)/],
+];
 
 /** On a bind mount of a directory that has a mount below: words for all mounts. */
 const RECURSIVE: readonly (readonly [options: readonly string[], each: RegExp])[] = [
   [["rro"], /^ro\b/],
-  [["rro", "rrw"], /^rw\b/],
   [["rnosuid"], /\bnosuid\b/],
-  [["rnosuid", "rsuid"], /^(?!.*nosuid)/],
   [["rnodev"], /\bnodev\b/],
-  [["rnodev", "rdev"], /^(?!.*nodev)/],
   [["rnoexec"], /\bnoexec\b/],
-  [["rnoexec", "rexec"], /^(?!.*noexec)/],
-  [["rnodiratime"], /\bnodiratime\b/],
-  [["rnodiratime", "rdiratime"], /^(?!.*nodiratime)/],
-  [["rnosymfollow"], /\bnosymfollow\b/],
-  [["rnosymfollow", "rsymfollow"], /^(?!.*nosymfollow)/],
 ];
 
-/** The same, about access times. */
-const RECURSIVE_TIMES: typeof RECURSIVE = [
+/** Words that take something away, where the mount below has it. */
+const CLEARING: typeof RECURSIVE = [
+  [["rrw"], /^rw\b/],
+  [["rsuid"], /^(?!.*nosuid)/],
+  [["rdev"], /^(?!.*nodev)/],
+  [["rexec"], /^(?!.*noexec)/],
+];
+
+/** The same, but each in a container of its own. */
+const RARE_RECURSIVE: typeof RECURSIVE = [
+  [["rnodiratime"], /\bnodiratime\b/],
+  [["rdiratime"], /^(?!.*nodiratime)/],
+  [["rnosymfollow"], /\bnosymfollow\b/],
+  [["rsymfollow"], /^(?!.*nosymfollow)/],
   [["rnoatime"], /\bnoatime\b/],
-  [["rnoatime", "ratime"], /^(?!.*noatime)/],
+  [["ratime"], /^(?!.*noatime)/],
   [["rrelatime"], /\brelatime\b/],
   [["rstrictatime"], /^(?!.*(rel|no)atime)/],
 ];
@@ -116,15 +121,40 @@ function fits(text: string, pattern: RegExp): void {
   assert(pattern.test(text), `'${text}' is not ${pattern}`);
 }
 
-/** A directory of the place with a file, and a tmpfs mounted on `sub`. */
-async function makeTree(place: Place): Promise<string> {
+/** A directory of the place with a file, and a tmpfs mounted on `sub`, with these words of `mount_setattr`. */
+async function makeTree(place: Place, words = "rw"): Promise<string> {
   const path = place.path("tree");
   Deno.mkdirSync(join(path, "sub"), { recursive: true });
   Deno.writeTextFileSync(join(path, "file"), "in it\n");
   assertEquals((await call(["mount", "-t", "tmpfs", "conform", join(path, "sub")])).code, 0);
   Deno.writeTextFileSync(join(path, "sub/below"), "below\n");
+  const remount = ["mount", "-o", `remount,bind,${words}`, join(path, "sub")];
+  assertEquals((await call(remount)).code, 0);
   place.defer(() => call(["umount", "-l", join(path, "sub")]));
   return path;
+}
+
+/** The tree once for each list of options, on `/r/0`, `/r/1`, and so on. */
+async function mountTrees(place: Place, all: readonly (readonly string[])[]): Promise<Change> {
+  const source = await makeTree(place, isClearing(all[0]![0]!) ? "ro,nosuid,nodev,noexec,noatime,nodiratime" : "rw");
+  return {
+    mounts: all.map((options, n) => ({ destination: `/r/${n}`, type: "bind", source, options: ["rbind", ...options] })),
+  };
+}
+
+/** True for a word that takes something away, which has to be there. */
+function isClearing(word: string): boolean {
+  return /^r(rw|suid|dev|exec|atime|diratime|symfollow)$/.test(word);
+}
+
+function recursive([options, each]: typeof RECURSIVE[number], n: number): Omit<Seen, "change" | "needs" | "hooks"> {
+  return {
+    rule: `config.md/mounts/options: ${options.join(",")} goes for the mount and those below`,
+    script: MOUNTINFO,
+    shows: (text) => {
+      for (const target of [`/r/${n}`, `/r/${n}/sub`]) fits(findMount(text, target).options, each);
+    },
+  };
 }
 
 const MOUNTINFO = "cat /proc/self/mountinfo";
@@ -135,8 +165,7 @@ conform([
     together: {
       mounts: OPTIONS.map(({ options }, n) => ({ destination: `/m/${n}`, type: "tmpfs", source: "t", options })),
     },
-    all: OPTIONS.map(({ options, mount = /./, filesystem = /./, ...more }, n) => ({
-      ...more,
+    all: OPTIONS.map(({ options, mount = /./, filesystem = /./ }, n) => ({
       rule: `config.md/mounts/options: ${options.join(",")} is understood` as const,
       script: MOUNTINFO,
       shows: (text: string) => {
@@ -146,50 +175,28 @@ conform([
       },
     })),
   },
-  ...RARE_OPTIONS.map((option): Seen => ({
-    rule: `config.md/mounts/options: ${option} is understood`,
-    change: { mounts: [{ destination: "/x", type: "tmpfs", source: "t", options: [option] }] },
+  ...RARE_OPTIONS.map(([options, mount]): Seen => ({
+    rule: `config.md/mounts/options: ${options.join(",")} is understood`,
+    change: { mounts: [{ destination: "/x", type: "tmpfs", source: "t", options }] },
     script: MOUNTINFO,
-    shows: (text) => fits(findMount(text, "/x").options, /^rw/),
+    shows: (text) => fits(findMount(text, "/x").options, mount),
   })),
-  ...[RECURSIVE, ...RECURSIVE_TIMES.map((one) => [one])].map((options): Together => ({
-    together: async (place) => {
-      const source = await makeTree(place);
-      return {
-        mounts: options.map(([words], n) => ({
-          destination: `/r/${n}`,
-          type: "bind",
-          source,
-          options: ["rbind", ...words],
-        })),
-      };
-    },
-    all: options.map(([words, each], n) => ({
-      rule: `config.md/mounts/options: ${words.join(",")} goes for the mount and those below`,
-      script: MOUNTINFO,
-      shows: (text: string) => {
-        for (const target of [`/r/${n}`, `/r/${n}/sub`]) fits(findMount(text, target).options, each);
-      },
-    })),
+  ...[RECURSIVE, CLEARING].map((words) => ({
+    together: (place: Place) => mountTrees(place, words.map(([options]) => options)),
+    all: words.map((one, n) => recursive(one, n)),
+  })),
+  ...RARE_RECURSIVE.map((one): Seen => ({
+    ...recursive(one, 0),
+    change: (place) => mountTrees(place, [one[0]]),
   })),
   {
-    together: async (place) => {
-      const source = await makeTree(place);
-      return {
-        mounts: PROPAGATION.map(([option], n) => ({
-          destination: `/p/${n}`,
-          type: "bind",
-          source,
-          options: ["rbind", option],
-        })),
-      };
-    },
+    together: (place) => mountTrees(place, PROPAGATION.map(([option]) => [option])),
     all: PROPAGATION.map(([option, shared, below], n) => ({
       rule: `config.md/mounts/options: ${option} is how the mount is shared` as const,
       script: MOUNTINFO,
       shows: (text: string) => {
-        fits(findMount(text, `/p/${n}`).shared, shared);
-        if (below !== undefined) fits(findMount(text, `/p/${n}/sub`).shared, below);
+        fits(findMount(text, `/r/${n}`).shared, shared);
+        if (below !== undefined) fits(findMount(text, `/r/${n}/sub`).shared, below);
       },
     })),
   },

@@ -151,7 +151,7 @@ function ability(runtime: Runtime, one: Rule, difference: Difference | undefined
 }
 
 function findDifference({ name }: Runtime, rule: string): Difference | undefined {
-  return DIFFERENCES.find((one) => one.runtime === name && one.rule === rule);
+  return DIFFERENCES.find((one) => one.runtime === name && one.rules.includes(rule));
 }
 
 /** True where the runtime owes it: it follows a specification that has it, and has what it is about. */

@@ -6,63 +6,270 @@
  */
 import type { Runtime } from "./runtimes.ts";
 
-/** A runtime and a sentence. */
+/** A runtime, and the sentences that it does not hold to for one reason. */
 export interface Difference {
   readonly runtime: Runtime["name"];
   /** The version that was seen to differ; tests of other versions are ignored. Not given for paddock. */
   readonly version?: string;
-  readonly rule: string;
   readonly reason: string;
-  /** True where it holds to it now and then; the test is ignored. */
+  /** True where it holds to them now and then; the tests are ignored. */
   readonly sometimes?: true;
+  readonly rules: readonly string[];
 }
 
-/** All of them. */
-export const DIFFERENCES: readonly Difference[] = [
+const RUNC = { runtime: "runc", version: "1.1.5" } as const;
+const CRUN = { runtime: "crun", version: "1.8.1" } as const;
+
+const DELETE_CREATED = "runtime.md/delete: one that is created and not started is an error, and has no effect";
+
+/** Of paddock: what engines that know runc count on. */
+const OF_PADDOCK: readonly Difference[] = [
   {
     runtime: "paddock",
-    rule: "runtime.md/delete: one that is created and not started is an error, and has no effect",
-    reason: "as with runc it goes: engines clear away so what they never started",
+    reason: "as with runc and crun it goes: engines clear away so what they never started",
+    rules: [DELETE_CREATED],
   },
-  ...peer("runc", "1.1.5", [
-    [
-      "runtime.md/delete: one that is created and not started is an error, and has no effect",
-      "it is ended and deleted",
-    ],
-    [
-      "runtime.md/create: of many at once with one id exactly one makes a container",
-      "two can win, for it looks first and makes the directory later",
-      "sometimes",
-    ],
-    [
-      "runtime.md/start: of many at once one starts it, and the command runs once",
-      "the others can wait for ever at the fifo",
-      "sometimes",
-    ],
-  ]),
-  ...peer("crun", "1.8.1", [
-    [
-      "runtime.md/delete: one that is created and not started is an error, and has no effect",
-      "it is ended and deleted",
-    ],
-    ['runtime.md/create: an id that is not valid is an error: "a b"', "it is one for crun"],
-    [
-      "runtime.md/kill: a signal that there is not is an error, and nothing changes",
-      "a name that it does not know is none to it",
-    ],
-  ]),
 ];
 
-function peer(
-  runtime: "runc" | "crun",
-  version: string,
-  rows: readonly (readonly [rule: string, reason: string, sometimes?: "sometimes"])[],
-): Difference[] {
-  return rows.map(([rule, reason, sometimes]) => ({
-    runtime,
-    version,
-    rule,
-    reason,
-    ...(sometimes === undefined ? {} : { sometimes: true }),
-  }));
-}
+const OF_RUNC: readonly Difference[] = [
+  { ...RUNC, reason: "it is ended and deleted", rules: [DELETE_CREATED] },
+  {
+    ...RUNC,
+    reason: "two can win, for it looks first and makes the directory later",
+    sometimes: true,
+    rules: ["runtime.md/create: of many at once with one id exactly one makes a container"],
+  },
+  {
+    ...RUNC,
+    reason: "the others can wait for ever at the fifo",
+    sometimes: true,
+    rules: ["runtime.md/start: of many at once one starts it, and the command runs once"],
+  },
+  {
+    ...RUNC,
+    reason: "it does not look at the version",
+    rules: [
+      ...["", "1", "1.0", "v1.0.0", "one"].map((version) =>
+        `config.md/specification-version: it is in the form of semver, and '${version}' is not`
+      ),
+      "config.md/specification-version: it is required",
+      "config.md/specification-version: a major version that is not understood is an error",
+    ],
+  },
+  {
+    ...RUNC,
+    reason: "what is not there is the empty value of its type",
+    rules: [
+      "config.md/annotations: keys are not empty",
+      "config.md/annotations: values are texts, and null is none",
+      "config.md/process/rlimits: soft is required",
+      "config.md/process/rlimits: hard is required",
+      "config-linux.md/user-namespace-mappings: containerID is required",
+      "config-linux.md/user-namespace-mappings: hostID is required",
+      "config-linux.md/devices: path is required",
+      "config-linux.md/devices: major is required",
+      "config-linux.md/devices: minor is required",
+    ],
+  },
+  {
+    ...RUNC,
+    reason: "it takes the word for the filesystem's own",
+    rules: ["config.md/mounts/options: defaults is understood"],
+  },
+  {
+    ...RUNC,
+    reason: "the kernel refuses what it asks for",
+    rules: ["config.md/mounts/options: ratime goes for the mount and those below"],
+  },
+  {
+    ...RUNC,
+    reason: "a user namespace that is joined needs maps for it",
+    rules: ["config-linux.md/namespaces: with a path it is the one at that path: user"],
+  },
+  {
+    ...RUNC,
+    reason: "a file that is there is left",
+    rules: [
+      "config-linux.md/devices: another file at path is an error",
+      "config-linux.md/devices: another device at path is an error",
+    ],
+  },
+  {
+    ...RUNC,
+    reason: "its own process cannot open it then",
+    rules: ["config-linux.md/devices: one of the default devices has the mode and the owner that are asked for"],
+  },
+  {
+    ...RUNC,
+    reason: "the mount that it makes of the root filesystem is not in the group",
+    rules: ["config-linux.md/rootfs-mount-propagation: the root is shared"],
+  },
+  {
+    ...RUNC,
+    reason: "it cannot bind the root filesystem to itself then",
+    rules: ["config-linux.md/rootfs-mount-propagation: the root is unbindable"],
+  },
+  {
+    ...RUNC,
+    reason: "it is taken as it is, and is not there",
+    rules: [
+      "config-linux.md/masked-paths: a path that is not absolute is an error",
+      "config-linux.md/readonly-paths: a path that is not absolute is an error",
+    ],
+  },
+  {
+    ...RUNC,
+    reason: "without a schema it does nothing",
+    rules: ["config-linux.md/intel-rdt: without a resctrl filesystem it is an error: closID"],
+  },
+  {
+    ...RUNC,
+    reason: "it does not know the field",
+    rules: [
+      "config-linux.md/personality: LINUX32 is what uname tells of",
+      "config-linux.md/personality: domain is required",
+      "config-linux.md/personality: there are no flags",
+      'config.md/valid-values: one that cannot be is an error: linux.personality.domain in {"linux":{"personality":' +
+      '{"domain":"NOSUCH"}}}',
+    ],
+  },
+];
+
+const OF_CRUN: readonly Difference[] = [
+  { ...CRUN, reason: "it is ended and deleted", rules: [DELETE_CREATED] },
+  {
+    ...CRUN,
+    reason: "it is one for crun",
+    rules: ['runtime.md/create: an id that is not valid is an error: "a b"'],
+  },
+  {
+    ...CRUN,
+    reason: "a name that it does not know is none to it",
+    rules: ["runtime.md/kill: a signal that there is not is an error, and nothing changes"],
+  },
+  {
+    ...CRUN,
+    reason: "it looks at the beginning of the version",
+    rules: ["1.0", "v1.0.0"].map((version) =>
+      `config.md/specification-version: it is in the form of semver, and '${version}' is not`
+    ),
+  },
+  {
+    ...CRUN,
+    reason: "a value of another type is none to it",
+    rules: [
+      "config.md/annotations: it is a map",
+      ...[
+        'hostname in {"hostname":7}',
+        'process.args in {"process":{"args":"sh"}}',
+        'process.user.uid in {"process":{"user":{"uid":"root","gid":0}}}',
+        'process.terminal in {"process":{"terminal":"no"}}',
+        'linux.resources.memory.limit in {"linux":{"resources":{"memory":{"limit":"much"}}}}',
+        'linux.resources.pids.limit in {"linux":{"resources":{"pids":{"limit":"many"}}}}',
+        'linux.maskedPaths in {"linux":{"maskedPaths":"/proc/kcore"}}',
+      ].map((what) => `config.md/valid-values: one that cannot be is an error: ${what}`),
+    ],
+  },
+  {
+    ...CRUN,
+    reason: "what is not there is the empty value of its type",
+    rules: [
+      "config.md/annotations: keys are not empty",
+      "config.md/process/args: one entry at least is required: the field is not there",
+      "config.md/process/rlimits: soft is required",
+      "config.md/process/rlimits: hard is required",
+      "config-linux.md/user-namespace-mappings: containerID is required",
+      "config-linux.md/user-namespace-mappings: hostID is required",
+      "config-linux.md/devices: major is required",
+      "config-linux.md/devices: minor is required",
+    ],
+  },
+  {
+    ...CRUN,
+    reason: "it begins at the root",
+    rules: ["config.md/process/cwd: a relative path is an error"],
+  },
+  {
+    ...CRUN,
+    reason: "a word that it does not know is passed over",
+    rules: [
+      "config-linux.md/rootfs-mount-propagation: another word is an error",
+      "config-linux.md/devices: a type that there is not is an error",
+      "config.md/valid-values: one that cannot be is an error: linux.devices[0].type in " +
+      '{"linux":{"devices":[{"type":"x","path":"/dev/x","major":1,"minor":3}]}}',
+      'config.md/valid-values: one that cannot be is an error: linux.rootfsPropagation in {"linux":' +
+      '{"rootfsPropagation":"nosuch"}}',
+      "config-linux.md/personality: there are no flags",
+    ],
+  },
+  {
+    ...CRUN,
+    reason: "it takes the word for the filesystem's own",
+    rules: ["silent", "loud", "iversion", "noiversion", "nosymfollow", "nosymfollow,symfollow"].map((words) =>
+      `config.md/mounts/options: ${words} is understood`
+    ),
+  },
+  {
+    ...CRUN,
+    reason: "the kernel refuses what it asks for",
+    rules: ["rnoatime", "ratime", "rstrictatime", "rnosymfollow", "rnodiratime", "rdiratime"].map((words) =>
+      `config.md/mounts/options: ${words} goes for the mount and those below`
+    ),
+  },
+  {
+    ...CRUN,
+    reason: "a word that clears does not undo one that sets before it",
+    rules: ["ro,rw", "nosuid,suid", "nodev,dev", "noexec,exec", "noatime,atime", "nodiratime,diratime"].concat(
+      ["strictatime,nostrictatime", "sync,async"],
+    ).map((words) => `config.md/mounts/options: ${words} is understood`),
+  },
+  {
+    ...CRUN,
+    reason: "afterwards it makes all mounts private",
+    rules: ["shared", "rshared", "unbindable", "runbindable"].map((word) =>
+      `config.md/mounts/options: ${word} is how the mount is shared`
+    ),
+  },
+  {
+    ...CRUN,
+    reason: "it does not look for a second one",
+    rules: ["pid", "network", "mount", "ipc", "uts"].map((type) =>
+      `config-linux.md/namespaces: a type twice is an error: ${type}`
+    ),
+  },
+  {
+    ...CRUN,
+    reason: "a file that is there is left",
+    rules: [
+      "config-linux.md/devices: another file at path is an error",
+      "config-linux.md/devices: another device at path is an error",
+    ],
+  },
+  {
+    ...CRUN,
+    reason: "the mode is set and the owner is not",
+    rules: ["config-linux.md/devices: one of the default devices has the mode and the owner that are asked for"],
+  },
+  {
+    ...CRUN,
+    reason: "it begins at the root",
+    rules: [
+      "config-linux.md/masked-paths: a path that is not absolute is an error",
+      "config-linux.md/readonly-paths: a path that is not absolute is an error",
+    ],
+  },
+  {
+    ...CRUN,
+    reason: "it does nothing then",
+    rules: [
+      "config-linux.md/mount-label: without SELinux it is an error",
+      ...["closID", "l3CacheSchema", "memBwSchema"].map((name) =>
+        `config-linux.md/intel-rdt: without a resctrl filesystem it is an error: ${name}`
+      ),
+      "config-linux.md/intel-rdt: memBwSchema begins with MB:",
+    ],
+  },
+];
+
+/** All of them. */
+export const DIFFERENCES: readonly Difference[] = [...OF_PADDOCK, ...OF_RUNC, ...OF_CRUN];
