@@ -8,7 +8,7 @@ import { join } from "@std/path";
 import { Box, waitFor } from "./support/box.ts";
 import { callAs, makeBundle, ok, quietly, stateOf, waitForEnd } from "./support/bundles.ts";
 import { expectNoLeaks } from "./support/leaks.ts";
-import { call } from "./support/paddock.ts";
+import { call, PADDOCK_COMMAND } from "./support/paddock.ts";
 import { type Ability, requires } from "./support/requires.ts";
 import { Terminal } from "./support/terminal.ts";
 
@@ -199,3 +199,20 @@ test("its version is in the form of the tool whose name it has", async (box) => 
     assert(theirs.some((line) => line.startsWith("spec: ")));
   }
 }, ["tool:bash", "peer:runc", "peer:crun"]);
+
+test("a link by another name is the tool of that name, whatever is in the cache of launchers", async (box) => {
+  const link = box.path("runc");
+  Deno.symlinkSync(PADDOCK_COMMAND[0]!, link);
+  assertMatch((await call([link, "--version"])).stdout, /^runc version /);
+  // The image's form is kept for the next call of the same words; under the other name they mean a bundle.
+  const words = ["run", box.rootfs, "true"];
+  for (let times = 0; times < 3; times++) assertEquals((await call([PADDOCK_COMMAND[0]!, ...words])).code, 0);
+  const asRunc = await call([link, ...words]);
+  assertEquals(asRunc.code, 1);
+  assertStringIncludes(asRunc.stderr, "takes no word 'true'");
+  const bundle = makeBundle(box, { args: ["echo", "of the bundle"] });
+  const roots = ["--root", box.paddock.root, "--data-root", box.paddock.dataRoot];
+  for (let times = 0; times < 2; times++) {
+    assertEquals((await call([link, ...roots, "run", "-b", bundle, ID])).stdout, "of the bundle\n");
+  }
+}, ["built"]);

@@ -8,7 +8,7 @@ import { join } from "@std/path";
 import { Box } from "./support/box.ts";
 import { makeBundle, ok, quietly, runDetached } from "./support/bundles.ts";
 import { expectNoLeaks } from "./support/leaks.ts";
-import { call } from "./support/paddock.ts";
+import { call, PADDOCK_COMMAND } from "./support/paddock.ts";
 import { type Ability, requires } from "./support/requires.ts";
 
 const MIB = 1024 ** 2;
@@ -211,3 +211,37 @@ test("a container that is run in front can be updated as well, and leaves no cgr
     assertEquals((await child.output()).code, 0);
   });
 });
+
+test("podman's update reaches the container", async (box) => {
+  const runtime = box.file(
+    "paddock",
+    `#!/bin/sh\nexec ${PADDOCK_COMMAND.map((word) => `'${word}'`).join(" ")} "$@"\n`,
+    0o755,
+  );
+  const base = ["--storage-driver=vfs", "--cgroup-manager=cgroupfs", "--runtime", runtime];
+  const roots = ["--root", box.path("p"), "--runroot", box.path("r")];
+  const podman = (...words: readonly string[]) => call(["podman", ...base, ...roots, ...words]);
+  const limits = ["--ulimit", "nofile=1000:1000", "--ulimit", "nproc=1000:1000"];
+  try {
+    const started = await podman(
+      "run",
+      "-d",
+      "--name",
+      "u",
+      "--network=none",
+      ...limits,
+      "--rootfs",
+      box.rootfs,
+      "sleep",
+      "4400",
+    );
+    assertEquals(started.code, 0, started.stderr);
+    const updated = await podman("update", "--memory", "60m", "--cpu-shares", "123", "u");
+    assertEquals(updated.code, 0, updated.stderr);
+    const limitsNow = readLimits(Number((await podman("inspect", "u", "--format", "{{.State.Pid}}")).stdout));
+    assertEquals(limitsNow["memory"], String(60 * MIB));
+    assert(["123", "5"].includes(limitsNow["shares"]!), limitsNow["shares"]);
+  } finally {
+    await podman("rm", "--force", "--time", "0", "--all");
+  }
+}, ["tool:podman"]);
