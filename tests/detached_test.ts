@@ -189,6 +189,45 @@ test("limits of one that runs are changed", async (box) => {
   await out(box, "rm", "-f", "bg-web");
 }, ["memory"]);
 
+test("start and restart run it once more, with what it wrote and its limits, after a boot too", async (box) => {
+  const script = "echo run >>/count; cat /count; exec sleep 4518";
+  const { busybox } = await import("./support/fixtures.ts");
+  const command = ["run", "-d", "--name", "bg-web", "--memory", "60m", (await busybox()).tar, "sh", "-c", script];
+  await out(box, ...command);
+  const count = async () => (await out(box, "exec", "bg-web", "cat", "/count")).trimEnd().split("\n").length;
+  assertEquals(await count(), 1);
+  assertEquals(await out(box, "start", "bg-web"), "bg-web\n", "one that runs stays as it is");
+  await out(box, "stop", "-t", "0", "bg-web");
+  assertEquals(await out(box, "start", "bg-web"), "bg-web\n");
+  assertEquals([await count(), (await seen(box, "bg-web"))["restarts"]], [2, 1]);
+  assertEquals(await out(box, "restart", "-t", "0", "bg-web"), "bg-web\n");
+  assertEquals(await count(), 3);
+  await out(box, "stop", "-t", "0", "bg-web");
+  // As after a boot: the state root is a tmpfs.
+  Deno.removeSync(box.paddock.root, { recursive: true });
+  assertEquals((await seen(box, "bg-web"))["status"], "stopped");
+  await out(box, "start", "bg-web");
+  assertEquals(await count(), 4);
+  const files = "/sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max";
+  const limit = await out(box, "exec", "bg-web", "sh", "-c", `cat ${files} 2>/dev/null || true`);
+  assertEquals(limit, `${60 * 1024 * 1024}\n`);
+  await out(box, "rm", "-f", "bg-web");
+}, ["overlay", "memory"]);
+
+test("several are started by one word, and one that cannot be keeps what it has", async (box) => {
+  await begin(box, ["--name", "bg-one"], "exit 3");
+  await begin(box, ["--name", "bg-two", "-v", `${box.directory("given")}:/given`], "exit 4");
+  for (const name of ["bg-one", "bg-two"]) await out(box, "wait", name);
+  assertEquals(await out(box, "start", "bg-one", "bg-two"), "bg-one\nbg-two\n");
+  for (const name of ["bg-one", "bg-two"]) await out(box, "wait", name);
+  Deno.removeSync(box.path("given"));
+  const { code, stderr } = await box.paddock.run(["start", "bg-two"]);
+  assertEquals(code, 125);
+  assertStringIncludes(stderr, "given");
+  assertEquals((await seen(box, "bg-two"))["status"], "stopped");
+  await out(box, "rm", "bg-one", "bg-two");
+});
+
 test("a monitor that is killed takes its container along, and the next command knows", async (box) => {
   await begin(box, ["--name", "bg-web"], "exec sleep 4512");
   Deno.kill(monitorOf(box, "bg-web"), "SIGKILL");

@@ -16,6 +16,12 @@ const IMAGE: Positional = { name: "IMAGE", path: true };
 const COMMAND: Positional = { name: "COMMAND", optional: true, rest: true };
 const JSON_FLAG: Option = { name: "json", help: "as JSON, for programs" };
 
+/** Of `stop` and `restart`. */
+const STOP_FLAGS: readonly Option[] = [
+  { name: "time", short: "t", value: "SECONDS", help: "how long it may take (10); -1 is for ever" },
+  { name: "signal", short: "s", value: "SIGNAL", help: "in place of the one that it was made with" },
+];
+
 /** The verbs in the order in which help shows them. */
 export const COMMANDS: readonly Command[] = [
   {
@@ -325,10 +331,7 @@ export const COMMANDS: readonly Command[] = [
     name: "stop",
     summary: "ask containers to end, and kill those that do not",
     positionals: [{ name: "CONTAINER", repeat: true }],
-    options: [
-      { name: "time", short: "t", value: "SECONDS", help: "how long it may take (10); -1 is for ever" },
-      { name: "signal", short: "s", value: "SIGNAL", help: "in place of the one that it was made with" },
-    ],
+    options: STOP_FLAGS,
     examples: [["paddock stop -t 2 web", "its stop signal, and KILL after two seconds"]],
     load: () => import("./verbs/stop.ts"),
   },
@@ -449,11 +452,22 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "start",
-    summary: "start a container that was created",
-    positionals: [{ name: "ID" }],
+    summary: "start containers that have ended, or one that was created",
+    description:
+      "A kept container from an image is started in the background, with what it wrote; it is planned anew " +
+      "for this host. One that was created from a bundle is let go.",
+    positionals: [{ name: "CONTAINER", repeat: true }],
     options: [],
     examples: [["paddock start web", "its command runs"]],
-    load: () => import("./verbs/bundle.ts").then(({ start }) => ({ run: start })),
+    load: () => import("./verbs/start.ts"),
+  },
+  {
+    name: "restart",
+    summary: "stop containers and start them again",
+    positionals: [{ name: "CONTAINER", repeat: true }],
+    options: STOP_FLAGS,
+    examples: [["paddock restart -t 2 web", "what it wrote stays"]],
+    load: () => import("./verbs/start.ts").then(({ restart }) => ({ run: restart })),
   },
   {
     name: "state",

@@ -22,20 +22,27 @@ export function planDirectories(config: Config, setting: Setting): Act[] {
   const { rootfs } = setting;
   if (rootfs.kind === "directory") return [];
   const made = rootfs.inMemory ? [] : overlayDirectories(rootfs, isNew(config, "user"));
-  const act = makeDirectories(setting.prepared ? made : [rootfs.directory, ...made], rootfs.directory);
+  const paths = setting.prepared ? made : [rootfs.directory, ...made];
+  const act = makeDirectories(paths, rootfs.directory, rootfs.again === true);
   if (setting.cached === undefined) return [act];
   const [first, ...rest] = act.steps;
   const link = step("symlinkat", [text(setting.stateDir), AT_FDCWD, text(`${rootfs.directory}/state`)]);
   return [{ ...act, steps: [first!, link, ...rest] }];
 }
 
-function makeDirectories(paths: readonly string[], directory: string): Act {
+function makeDirectories(paths: readonly string[], directory: string, again = false): Act {
   return {
     what: `make directories in ${directory}`,
     why: "what the container writes goes into a directory of its own, and the image stays as it is",
     shell: [`mkdir -p ${paths.map(quoteShell).join(" ")}`],
     // An upper directory is the container's root: everybody may enter it.
-    steps: paths.map((path) => step("mkdirat", [AT_FDCWD, text(path), /\/upper\d*$/.test(path) ? 0o755 : 0o700])),
+    steps: paths.map((path) =>
+      step(
+        "mkdirat",
+        [AT_FDCWD, text(path), /\/upper\d*$/.test(path) ? 0o755 : 0o700],
+        again ? { onNegative: "next" } : {},
+      )
+    ),
   };
 }
 

@@ -103,6 +103,8 @@ export interface OverlayRootfs {
   readonly directory: string;
   /** What is written goes into memory, and is gone with the container without anybody to remove it. */
   readonly inMemory?: boolean;
+  /** True for a container that is started once more: what it wrote is there. */
+  readonly again?: true;
   /** A directory that takes what is written, in place of `directory`/upper; on the same filesystem as `directory`. */
   readonly upper?: string;
   /** Filesystems mounted below the lower directory that are to be seen as well, each under an overlay of its own. */

@@ -55,9 +55,12 @@ export async function finishContainer(
       : undefined
     : inWordsOf(record?.bundle !== undefined, explainFault(program, program.fault, record));
   if (words !== undefined && error === undefined) voice.note(words);
-  const kept = record?.keep && error === undefined && !remove;
+  // One that was started again has something to lose, and stays however this start came out.
+  const kept = record?.keep && (error === undefined || (record.restarts ?? 0) > 0) && !remove;
   const runAfter = kept ? undefined : await loadPoststop(owned, record);
-  const problems = kept ? await keep(owned, roots, record, end) : await eraseContainer(owned, roots, record);
+  const problems = kept
+    ? await keep(owned, roots, record, { ...end, code: error?.exitCode ?? end.code })
+    : await eraseContainer(owned, roots, record);
   for (const problem of problems) voice.note(`left behind: ${problem}; \`paddock gc\` tries again`);
   runAfter?.(voice);
   if (error !== undefined) throw error;

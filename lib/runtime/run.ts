@@ -23,7 +23,13 @@ import { describeAsImage } from "../spec/container_image_config.ts";
 import type { RunOptions } from "../spec/run_options.ts";
 import { createContainer, type OwnedContainer } from "../state/container.ts";
 import type { ContainerRecord } from "../state/record.ts";
-import { dataDirectoryOf, ensureDataDirectories, makeDataDirectory } from "../state/data_directory.ts";
+import {
+  dataDirectoryOf,
+  ensureDataDirectories,
+  linkState,
+  makeDataDirectory,
+  readOwner,
+} from "../state/data_directory.ts";
 import { keepLauncher, launcherEnvironment } from "../state/launcher_cache.ts";
 import { ensurePrivateDirectory } from "../state/root.ts";
 import { type Beginning, type Cacheable, seeCacheable } from "./cached_run.ts";
@@ -31,6 +37,7 @@ import { detachmentOf, isKept } from "./detachment.ts";
 import { eraseContainer } from "./erase_container.ts";
 import { quickGc } from "./gc.ts";
 import { type OpenedImage, openImage } from "./open_image.ts";
+import { writeOrigin } from "./origin.ts";
 import type { Place } from "./place.ts";
 import { placeNetwork } from "./place_network.ts";
 import { prepareContainer } from "./prepare.ts";
@@ -57,7 +64,7 @@ export async function runContainer(options: RunOptions, beginning: Beginning, vo
   }
   const owned = createContainer(options, options.name);
   try {
-    return await start(options, facts, image, owned, voice);
+    return await launchContainer({ options, facts, image, owned, voice });
   } catch (error) {
     await eraseContainer(owned, options);
     throw error;
@@ -115,33 +122,50 @@ function nameOfImage(image: string): string {
   return base.replace(/[^a-zA-Z0-9_.-]+/g, "-").replace(/^[^a-zA-Z0-9]+/, "").slice(0, 30) || "container";
 }
 
-async function start(
-  options: RunOptions,
-  facts: Facts,
-  image: OpenedImage,
-  owned: OwnedContainer,
-  voice: Voice,
-): Promise<never> {
+/** What a container is made of whose directory and lock are there. */
+export interface Launch {
+  readonly options: RunOptions;
+  readonly facts: Facts;
+  readonly image: OpenedImage;
+  readonly owned: OwnedContainer;
+  readonly voice: Voice;
+  /** The record of a kept container that is started once more. */
+  readonly former?: ContainerRecord;
+}
+
+/**
+ * Turns this process into the container's launcher.
+ *
+ * @throws PaddockError where that cannot be; what was made on the way is for the caller to remove.
+ */
+export async function launchContainer({ options, facts, image, owned, voice, former }: Launch): Promise<never> {
   const network = await placeNetwork(options, image, owned.directory, voice);
   const place = { ...choosePlace(options, image, owned), ...(network === undefined ? {} : { network }) };
   const volumes = listVolumes(options, image, place.dataDir);
   const mounted = mountVolumes(options, volumes);
   const { config, setting } = await prepareContainer(mounted, facts, image, place);
-  relabelVolumes(options);
+  if (former === undefined) relabelVolumes(options);
   const plan = planContainer(config, facts, setting);
   const record: ContainerRecord = {
     ...describeContainer(options, image, place, config, setting.rootfs),
     ...(volumes.length === 0 ? {} : { volumes: volumes.map(({ target }) => target) }),
-    created: new Date().toISOString(),
+    created: former?.created ?? new Date().toISOString(),
     cgroupPaths: plan.cgroupPaths,
+    ...(former === undefined ? {} : { restarts: (former.restarts ?? 0) + 1 }),
     ...(options.detach ? {} : { launcherPid: Deno.pid }),
     ...(network?.attachment === undefined ? {} : { network: network.attachment }),
   };
-  makeDataDir(options, owned, record);
+  if (former === undefined) makeDataDir(options, owned, record);
+  else relinkState(record, owned);
   owned.writeRecord(record);
+  if (place.keep && record.dataDir !== undefined) {
+    const { config: imageConfig, id, layers } = image;
+    const imageId = id === undefined ? {} : { imageId: id };
+    writeOrigin(record.dataDir, { options, imageConfig, ...imageId, layers, rootfs: setting.rootfs });
+  }
   if (place.keep) owned.writeFile(KEPT_FILE, "");
   owned.writeFile("config.json", writeConfigText(config));
-  fillVolumes(volumes, image.layers, record.ids);
+  if (former === undefined) fillVolumes(volumes, image.layers, record.ids);
   becomeLauncher(assemble(plan), {
     title: `paddock: ${setting.name}`,
     keep: { fd: owned.lock.fd, as: LOCK_FD },
@@ -181,9 +205,8 @@ function layersOf(rootfs: RootfsSource): readonly string[] {
 
 function choosePlace(options: RunOptions, image: OpenedImage, owned: OwnedContainer): Place {
   const keep = isKept(options);
-  // The log of one that is kept, and its record, outlive a boot.
-  const needsData = image.overlaid || (options.detach && keep) || hasVolumes(options, image);
-  const dataDir = needsData ? chooseDataDir(options, owned.id) : "";
+  // The log of one that is kept, its record and what it was made from outlive a boot.
+  const dataDir = image.overlaid || keep || hasVolumes(options, image) ? chooseDataDir(options, owned.id) : "";
   return {
     id: owned.id,
     name: options.name ?? owned.id,
@@ -212,6 +235,11 @@ function makeDataDir(options: RunOptions, owned: OwnedContainer, record: Contain
   }
   owned.writeRecord({ ...record, keep: false });
   makeBeside(options.rwSave, record.dataDir);
+}
+
+/** After a boot, or under another state root, its state directory is another. */
+function relinkState({ dataDir }: ContainerRecord, { directory }: OwnedContainer): void {
+  if (dataDir !== undefined && readOwner(dataDir) !== directory) linkState(dataDir, directory);
 }
 
 function makeBeside(saved: string, path: string): void {

@@ -12,15 +12,28 @@
  * @module
  */
 import { PaddockError } from "../base/errors.ts";
+import { isName } from "../base/names.ts";
 import { isThere, syscall } from "../kernel/syscall.ts";
 import { decodeData } from "../program/decode.ts";
-import { type BundleContainer, EXEC_FIFO, openBundleContainer, START_REPORT } from "../state/bundle_container.ts";
+import {
+  type BundleContainer,
+  EXEC_FIFO,
+  openBundleContainer,
+  seeBundleContainer,
+  START_REPORT,
+} from "../state/bundle_container.ts";
+import { findContainers } from "../state/container.ts";
 import type { Roots } from "../state/root.ts";
 import { endBundle, removeBundle } from "./bundle_verbs.ts";
 import { explainFault } from "./explain_fault.ts";
 import { inWordsOfEngines } from "./finish_exec.ts";
 import { readHooks, runPoststart } from "./hooks.ts";
 import type { Voice } from "./voice.ts";
+
+/** True for the id of a container that was made from a bundle, and for one that there is none of: engines ask so. */
+export function isOfBundle(id: string, roots: Roots): boolean {
+  return isName(id) && seeBundleContainer(roots.root, id) !== undefined || findContainers(roots, id).length === 0;
+}
 
 /**
  * Lets a created container go.

@@ -45,8 +45,15 @@ export function makeDataDirectory(dataRoot: string, id: string, stateDirectory: 
       hint: "choose another name, or remove what dead containers left: paddock gc",
     });
   }
-  must(`${directory}/${STATE_LINK}`, "symlinkat", stateDirectory, AT.FDCWD, `${directory}/${STATE_LINK}`);
+  linkState(directory, stateDirectory);
   return directory;
+}
+
+/** Says whose directory it is, in place of what was said before. */
+export function linkState(directory: string, stateDirectory: string): void {
+  const path = `${directory}/${STATE_LINK}`;
+  syscall("unlinkat", AT.FDCWD, path, 0);
+  must(path, "symlinkat", stateDirectory, AT.FDCWD, path);
 }
 
 /** Makes the directories that those of all containers lie in. @throws PaddockError where they cannot be trusted. */

@@ -42,6 +42,8 @@ export interface ContainerRecord {
   readonly keep: boolean;
   /** True where nobody waits for its end but its monitor. */
   readonly detached?: boolean;
+  /** How often it was started again after its first end. */
+  readonly restarts?: number;
   /** The file that its output goes to, absolute; absent where nobody keeps it. */
   readonly log?: string;
   /** True where its processes have the keyring of who called, and none of the container's. */
@@ -122,6 +124,7 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["resctrlPaths", (value) => isTexts(value) && (value as string[]).every(isPath), "optional"],
   ["keep", (value) => typeof value === "boolean"],
   ["detached", (value) => typeof value === "boolean", "optional"],
+  ["restarts", (value) => Number.isInteger(value) && (value as number) > 0, "optional"],
   ["log", isPath, "optional"],
   ["callersKeyring", (value) => typeof value === "boolean", "optional"],
   ["launcherPid", isPid, "optional"],

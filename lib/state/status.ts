@@ -22,7 +22,7 @@ export function deriveStatus(locked: boolean, record: ContainerRecord | undefine
 }
 
 /** What can be done to a container. */
-export type Action = "kill" | "exec" | "remove" | "export";
+export type Action = "kill" | "exec" | "start" | "remove" | "export";
 
 /** From which states an action may be taken, and where it leads. */
 export const TRANSITIONS: Readonly<
@@ -30,6 +30,7 @@ export const TRANSITIONS: Readonly<
 > = {
   kill: { from: ["running"], to: "stopped" },
   exec: { from: ["running"], to: "as it was" },
+  start: { from: ["stopped", "dead"], to: "running" },
   export: { from: ["running", "stopped", "dead"], to: "as it was" },
   remove: { from: ["stopped", "dead"], to: "gone" },
 };

@@ -13,13 +13,6 @@ import { isOn, lastValue } from "../words.ts";
 
 const load = () => import("../../runtime/bundle_verbs.ts");
 
-/** `paddock start ID`. */
-export async function start(words: Words, host: Host): Promise<number> {
-  const { startBundle } = await import("../../runtime/start.ts");
-  await startBundle(idOf(words), readRoots(words, host), speakOn(host, words));
-  return 0;
-}
-
 /** `paddock state ID`: its state as JSON. */
 export async function state(words: Words, host: Host): Promise<number> {
   host.print(`${JSON.stringify((await load()).readState(idOf(words), readRoots(words, host)), null, 2)}\n`);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { StopOptions } from "../../runtime/stop.ts";
 import { eachContainer } from "../each_container.ts";
 import { readRoots } from "../run_options.ts";
 import type { Host, Words } from "../types.ts";
@@ -16,11 +17,16 @@ const PATIENCE_SECONDS = 10;
 export async function run(words: Words, host: Host): Promise<number> {
   const { stopContainer } = await import("../../runtime/stop.ts");
   const roots = readRoots(words, host);
-  const seconds = readFlag(words, "time", (text) => readInteger(text, -1, 1e9)) ?? PATIENCE_SECONDS;
-  const signal = readFlag(words, "signal", readSignal);
-  const patience = seconds < 0 ? Infinity : seconds * 1000;
+  const options = readPatience(words);
   return await eachContainer("stop", words, host, async (name) => {
-    await stopContainer(name, { patience, ...(signal === undefined ? {} : { signal }) }, roots);
+    await stopContainer(name, options, roots);
     return name;
   });
+}
+
+/** `--time` and `--signal`. */
+export function readPatience(words: Words): StopOptions {
+  const seconds = readFlag(words, "time", (text) => readInteger(text, -1, 1e9)) ?? PATIENCE_SECONDS;
+  const signal = readFlag(words, "signal", readSignal);
+  return { patience: seconds < 0 ? Infinity : seconds * 1000, ...(signal === undefined ? {} : { signal }) };
 }
