@@ -241,6 +241,59 @@ test("with a user namespace of its own a container has the same network", async 
   assertEquals(await host.inWorld(onHost("192.0.2.2", 8080)), "mapped\n");
 });
 
+test("containers of a network know each other by name and alias, as long as they are there", async (host) => {
+  await host.paddock(["network", "create", "back"]);
+  const first = await host.start(
+    "first",
+    ["--network", "back", "--add-host", "fixed:1.2.3.4"],
+    "echo 9.9.9.9 own >> /etc/hosts;",
+  );
+  await host.start("web", ["--network", "back", "--network-alias", "www"], SERVER);
+  for (const name of ["web", "www"]) assertEquals(await host.out(["--network", "back"], get(name)), "web\n", name);
+  // One that was there before learns of those that come, and keeps what it has written itself.
+  const hosts = `/proc/${await host.pidOf("first")}/root/etc/hosts`;
+  const text = Deno.readTextFileSync(hosts);
+  for (const line of ["1.2.3.4\tfixed\n", "10.84.0.3\tweb www\n", "9.9.9.9 own\n"]) assertStringIncludes(text, line);
+  assertEquals((await host.paddock(["rm", "-f", "web"])).code, 0);
+  assertEquals(Deno.readTextFileSync(hosts).includes("www"), false);
+  // The default network keeps no names.
+  assertEquals((await host.out(["--network", "bridge"], "cat /etc/hosts")).includes("names of this network"), false);
+  await host.end(first);
+  const flags = ["--userns", "100000:100000:65536", "--network", "back", "--name", "mapped", "--rm"];
+  assertMatch(
+    await host.out(flags, "echo 5.5.5.5 mine >> /etc/hosts; cat /etc/hosts"),
+    /\tmapped\n# end\n5\.5\.5\.5 mine\n$/,
+  );
+});
+
+test("a container in the background has its network, and what of it is taken back when it is removed", async (host) => {
+  const { code, stderr } = await host.paddock([
+    "run",
+    "-d",
+    "--name",
+    "web",
+    "-p",
+    "8080:80",
+    host.box.rootfs,
+    "httpd",
+    "-f",
+    "-h",
+    "/etc",
+  ]);
+  assertEquals(code, 0, stderr);
+  assertEquals(await host.inWorld(onHost("192.0.2.2", 8080)), "web\n");
+  assertEquals((await host.paddock(["rm", "-f", "web"])).code, 0);
+  assertEquals(await elements(host), "");
+  assertEquals(JSON.parse((await host.paddock(["network", "inspect", "bridge"])).stdout)[0].containers, []);
+});
+
+test("one that is kept gives its address and ports back when it ends", async (host) => {
+  assertEquals((await host.run(["--name", "kept", "-p", "8080:80"], "true")).code, 0);
+  assertEquals(await elements(host), "");
+  assertEquals(JSON.parse((await host.paddock(["network", "inspect", "bridge"])).stdout)[0].containers, []);
+  assertEquals((await host.paddock(["rm", "kept"])).code, 0);
+});
+
 test("network create, ls, inspect, rm and prune", async (host) => {
   const create = await host.paddock([
     "network",

@@ -163,7 +163,7 @@ function planDisconnect(network: NetworkSetting): Act[] {
     ],
   };
   const giveBack: Act = {
-    what: "give its addresses back",
+    what: "give its addresses and names back",
     why: "the network may give them to others",
     shell: network.leases.map((path) => `rm ${path}`),
     steps: network.leases.map((path) => step("unlinkat", [AT_FDCWD, text(path), 0], { onNegative: "next" })),

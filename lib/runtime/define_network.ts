@@ -50,7 +50,8 @@ export function defineNetwork(
 ): NetworkDefinition {
   const { name, gateways = [], ipv6 = false, internal = false, mtu, labels = {} } = wanted;
   if (RESERVED.includes(name)) throw new PaddockError(`a network cannot be called '${name}': the word has a meaning`);
-  if (others.some((other) => other.name === checkName(name))) {
+  checkName(name);
+  if (others.some((other) => other.name === name)) {
     throw new PaddockError(`there is a network '${name}' already`, {
       hint: `remove it first: paddock network rm ${name}`,
     });

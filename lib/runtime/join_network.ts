@@ -33,10 +33,12 @@ import type { NetworkActs } from "../plan/setting.ts";
 import type { Attachment, NetworkDefinition, NetworkWishes, Port, PortOption } from "../spec/network.ts";
 import { readRecord } from "../state/container.ts";
 import {
+  addMember,
   type Lease,
   leasePath,
   listLeases,
   listNetworks,
+  memberFiles,
   readLast,
   readNetwork,
   takeLeases,
@@ -44,6 +46,7 @@ import {
   writeNetwork,
 } from "../state/networks.ts";
 import { DEFAULT_NETWORK, defineNetwork } from "./define_network.ts";
+import { tellNames } from "./leave_network.ts";
 
 /** What is known of a container that joins a network. */
 export interface Joining {
@@ -51,6 +54,12 @@ export interface Joining {
   /** The state directory that its addresses are leased to. */
   readonly stateDir: string;
   readonly wishes: NetworkWishes;
+  /** What others on a network of users know it by. */
+  readonly names: readonly string[];
+  /** Its `/etc/hosts`, but for the names of others. */
+  readonly hosts: (addresses: readonly string[]) => string;
+  /** Whose that file is: the host's id of its root. */
+  readonly user: number;
   /** `80/tcp`: what the image says it listens at. */
   readonly exposed: readonly string[];
   /** Called with what is changed on the host, for its user to know. */
@@ -63,6 +72,8 @@ export interface Joining {
 export interface Joined {
   readonly attachment: Attachment;
   readonly acts: NetworkActs;
+  /** A file of the host that is to be its `/etc/hosts`; absent where names are not kept. */
+  readonly hostsFile?: string;
 }
 
 /**
@@ -94,10 +105,19 @@ function join(name: string, joining: Joining): Joined {
   const addresses = chooseAddresses(network, joining, { leases, host });
   const ports = choosePorts(network, joining);
   takeLeases(dataRoot, name, addresses.map(formatAddress), stateDir);
+  if (name !== DEFAULT_NETWORK) nameMember(name, addresses.map(formatAddress), joining);
   if (ports.length > 0) routeLoopback(network.bridge);
   const table = tableName(dataRoot);
   orderTables(table, listNetworks(dataRoot), () => listPublished(dataRoot));
-  return finish(network, { addresses, ports, mtu, wishes, bridgeIndex: index, table, dataRoot });
+  const members = name === DEFAULT_NETWORK ? undefined : memberFiles(dataRoot, name, stateDir);
+  return finish(network, { addresses, ports, mtu, wishes, bridgeIndex: index, table, dataRoot, members });
+}
+
+/** As in docker, on all networks but the default one: each knows the others by name. */
+function nameMember(network: string, addresses: readonly string[], joining: Joining): void {
+  const { dataRoot, stateDir, names, hosts, user } = joining;
+  addMember(dataRoot, network, { owner: stateDir, addresses, names }, hosts(addresses), user);
+  tellNames(dataRoot, network);
 }
 
 /** The same without a change. */
@@ -134,6 +154,7 @@ interface Chosen {
   readonly bridgeIndex: number;
   readonly table: string;
   readonly dataRoot: string;
+  readonly members?: { readonly about: string; readonly hosts: string } | undefined;
 }
 
 function finish(network: NetworkDefinition, chosen: Chosen): Joined {
@@ -152,8 +173,16 @@ function finish(network: NetworkDefinition, chosen: Chosen): Joined {
     ports,
     aliases: wishes.aliases,
   };
-  const leases = addresses.map((address) => leasePath(dataRoot, network.name, formatAddress(address)));
-  return { attachment, acts: planNetwork({ attachment, bridgeIndex, table, leases }) };
+  const files = chosen.members === undefined ? [] : [chosen.members.about, chosen.members.hosts];
+  const leases = [
+    ...addresses.map((address) => leasePath(dataRoot, network.name, formatAddress(address))),
+    ...files,
+  ];
+  return {
+    attachment,
+    acts: planNetwork({ attachment, bridgeIndex, table, leases }),
+    ...(chosen.members === undefined ? {} : { hostsFile: chosen.members.hosts }),
+  };
 }
 
 interface Taken {

@@ -13,7 +13,9 @@ export interface PlacedNetwork {
   readonly path?: string;
   readonly acts?: NetworkActs;
   readonly attachment?: Attachment;
-  /** For `/etc/hosts`. */
+  /** A file of the host that is its `/etc/hosts`. */
+  readonly hostsFile?: string;
+  /** For an `/etc/hosts` of its own alone. */
   readonly addresses: readonly string[];
 }
 

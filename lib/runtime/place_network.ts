@@ -5,6 +5,7 @@
  */
 import { PaddockError } from "../base/errors.ts";
 import { isThere } from "../kernel/syscall.ts";
+import { buildHosts } from "../spec/network_files.ts";
 import type { RunOptions } from "../spec/run_options.ts";
 import { openContainer } from "../state/container.ts";
 import type { OpenedImage } from "./open_image.ts";
@@ -32,8 +33,34 @@ export async function placeNetwork(
   const { joinNetwork } = await import("./join_network.ts");
   const note = (line: string): void => voice.note(line);
   const exposed = image.config.exposedPorts ?? [];
-  const { attachment, acts } = joinNetwork(network.name, { dataRoot, stateDir, wishes, exposed, note, look });
-  return { attachment, acts, addresses: attachment.addresses.map(withoutPrefix) };
+  const id = stateDir.slice(stateDir.lastIndexOf("/") + 1);
+  const hostname = options.hostname ?? (options.uts === "host" ? Deno.hostname() : id.slice(0, 63));
+  const { attachment, acts, hostsFile } = joinNetwork(network.name, {
+    dataRoot,
+    stateDir,
+    wishes,
+    names: [...new Set([id, ...(options.hostname === undefined ? [] : [options.hostname]), ...wishes.aliases])],
+    hosts: (addresses) => buildHosts(options, hostname, addresses),
+    user: options.userns === "host" ? 0 : options.userns.uid.hostID,
+    exposed,
+    note,
+    look,
+  });
+  return {
+    attachment,
+    acts,
+    addresses: attachment.addresses.map(withoutPrefix),
+    ...(hostsFile === undefined ? {} : { hostsFile }),
+  };
+}
+
+/** The options with the file that others write their names into, unless the user has one of their own there. */
+export function withHostsFile(options: RunOptions, network: PlacedNetwork | undefined): RunOptions {
+  const source = network?.hostsFile;
+  const target = "/etc/hosts";
+  if (source === undefined || options.mounts.some((mount) => mount.target === target)) return options;
+  const mount = { kind: "bind", source, target, options: ["bind", "rprivate"], relabel: false } as const;
+  return { ...options, mounts: [...options.mounts, mount] };
 }
 
 function checkPath(path: string): string {

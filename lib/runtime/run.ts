@@ -39,7 +39,7 @@ import { quickGc } from "./gc.ts";
 import { type OpenedImage, openImage } from "./open_image.ts";
 import { writeOrigin } from "./origin.ts";
 import type { Place } from "./place.ts";
-import { placeNetwork } from "./place_network.ts";
+import { placeNetwork, withHostsFile } from "./place_network.ts";
 import { prepareContainer } from "./prepare.ts";
 import { relabelVolumes } from "./relabel.ts";
 import type { Voice } from "./voice.ts";
@@ -142,7 +142,7 @@ export async function launchContainer({ options, facts, image, owned, voice, for
   const network = await placeNetwork(options, image, owned.directory, voice);
   const place = { ...choosePlace(options, image, owned), ...(network === undefined ? {} : { network }) };
   const volumes = listVolumes(options, image, place.dataDir);
-  const mounted = mountVolumes(options, volumes);
+  const mounted = withHostsFile(mountVolumes(options, volumes), network);
   const { config, setting } = await prepareContainer(mounted, facts, image, place);
   if (former === undefined) relabelVolumes(options);
   const plan = planContainer(config, facts, setting);

@@ -27,6 +27,24 @@ export function buildHosts(options: NetworkOptions, hostname: string, addresses:
   ]);
 }
 
+/** A container on a network, by the names that others know it by. */
+export interface NamedMember {
+  readonly names: readonly string[];
+  readonly addresses: readonly string[];
+}
+
+/** `/etc/hosts` with other names of a network than before; lines that are not paddock's stay as they are. */
+export function replaceNames(text: string, members: readonly NamedMember[]): string {
+  const [before = "", rest] = text.split(`${BEGIN}\n`, 2);
+  const after = rest?.split(`${END}\n`, 2)[1] ?? "";
+  const named = members.filter(({ names }) => names.length > 0);
+  const block = named.flatMap(({ names, addresses }) => addresses.map((address) => `${address}\t${names.join(" ")}`));
+  return before + lines([BEGIN, ...block, END]) + after;
+}
+
+const BEGIN = "# names of this network, kept by paddock";
+const END = "# end";
+
 /**
  * `/etc/resolv.conf`: what the user gives in place of what the host has, part by part.
  *

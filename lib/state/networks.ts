@@ -6,6 +6,8 @@
  *                           NAME/network.json          the definition
  *                                leases/10.83.0.2      symbolic link to the state directory of who has the address
  *                                last                  the address that was given out last
+ *                                members/ID.json       its names, of one who has an address
+ *                                members/ID.hosts      its /etc/hosts, in which the names of all are kept
  * ```
  *
  * A lease holds as long as the state directory that it leads to is there: whatever ends a container ends its leases, and
@@ -103,6 +105,79 @@ export function takeLeases(dataRoot: string, name: string, addresses: readonly s
     if (owner !== undefined && !isThere(owner)) syscall("unlinkat", AT.FDCWD, `${directory}/${address}`, 0);
   }
 }
+
+/** A container on a network whose members know each other by name. */
+export interface Member {
+  /** Its state directory. */
+  readonly owner: string;
+  readonly addresses: readonly string[];
+  readonly names: readonly string[];
+}
+
+/** The files of a member: what is known of it, and its `/etc/hosts`. */
+export function memberFiles(
+  dataRoot: string,
+  name: string,
+  owner: string,
+): { readonly about: string; readonly hosts: string } {
+  const id = checkName(owner.slice(owner.lastIndexOf("/") + 1));
+  const base = `${directoryOf(dataRoot, checkName(name))}/${MEMBERS}/${id}`;
+  return { about: `${base}.json`, hosts: `${base}.hosts` };
+}
+
+/** Adds a member, with a first `/etc/hosts` that belongs to a user of the host. To be called with the lock. */
+export function addMember(dataRoot: string, name: string, member: Member, hosts: string, user: number): void {
+  makeDirectory(`${directoryOf(dataRoot, name)}/${MEMBERS}`);
+  const files = memberFiles(dataRoot, name, member.owner);
+  Deno.writeTextFileSync(files.about, JSON.stringify(member), { mode: 0o600 });
+  // A file of its own, whatever was there: that may still be mounted in one that is over.
+  syscall("unlinkat", AT.FDCWD, files.hosts, 0);
+  Deno.writeTextFileSync(files.hosts, hosts, { mode: 0o644 });
+  Deno.chmodSync(files.hosts, 0o644);
+  if (user !== 0) Deno.chownSync(files.hosts, user, user);
+}
+
+/** The members that hold their leases; the files of others go. To be called with the lock. */
+export function listMembers(dataRoot: string, name: string): Member[] {
+  const directory = `${directoryOf(dataRoot, name)}/${MEMBERS}`;
+  const leases = listLeases(dataRoot, name);
+  return namesIn(directory).filter((file) => file.endsWith(".json")).sort().flatMap((file) => {
+    const member = JSON.parse(Deno.readTextFileSync(`${directory}/${file}`)) as Member;
+    if (leases.some(({ address, owner }) => owner === member.owner && member.addresses.includes(address))) {
+      return [member];
+    }
+    removeMember(dataRoot, name, member.owner);
+    return [];
+  });
+}
+
+/** Forgets a member. To be called with the lock. */
+export function removeMember(dataRoot: string, name: string, owner: string): void {
+  const { about, hosts } = memberFiles(dataRoot, name, owner);
+  for (const path of [about, hosts]) syscall("unlinkat", AT.FDCWD, path, 0);
+}
+
+/** Puts other text into the `/etc/hosts` of each member: into the same file, for it is mounted. */
+export function rewriteHosts(
+  dataRoot: string,
+  name: string,
+  members: readonly Member[],
+  change: (text: string) => string,
+): void {
+  for (const { owner } of members) {
+    const { hosts } = memberFiles(dataRoot, name, owner);
+    // The container may have written into it, whatever it likes.
+    if (!isThere(hosts) || Deno.statSync(hosts).size > LARGEST_HOSTS) continue;
+    const text = Deno.readTextFileSync(hosts);
+    const changed = change(text);
+    if (changed !== text) Deno.writeTextFileSync(hosts, changed, { create: false });
+  }
+}
+
+const MEMBERS = "members";
+
+/** Bytes of an `/etc/hosts` that are still read. */
+const LARGEST_HOSTS = 1024 * 1024;
 
 /** Gives addresses back that a state directory has; one that has changed hands stays. */
 export function releaseLeases(dataRoot: string, name: string, addresses: readonly string[], owner: string): void {
