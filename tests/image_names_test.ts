@@ -128,6 +128,12 @@ test("rmi takes names, and with the last one the layers that nobody else needs",
 });
 
 // By what `gc --images` calls, and not by `gc`, which looks at every cgroup of this host.
+test("a tag alone is the name of an image that has no other", async (box) => {
+  await ok(box, "load", "-q", "-i", writeLayout(box.path("oci"), [await image(["v2"], "bare")]));
+  assertEquals(await ok(box, "run", "v2"), "bare");
+  assertStringIncludes(await ok(box, "images"), "v2:latest ");
+});
+
 test("pruning removes the layers that no image with a name and no container needs", async (box) => {
   const { path } = await save(box);
   await ok(box, "load", "-i", path);

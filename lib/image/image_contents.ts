@@ -142,10 +142,10 @@ interface Group {
   readonly entries: IndexEntry[];
 }
 
-/** A tag alone names nothing outside of its layout. */
+/** A tag alone is the name of an image that has no other, as podman takes it; `latest` says nothing. */
 function nameOf({ annotations }: Descriptor): string[] {
   const given = annotations[NAME] ?? annotations[REF_NAME];
-  const full = given === undefined || !/[/:]/.test(given) ? undefined : completeName(given);
+  const full = given === undefined || given === "latest" ? undefined : completeName(given);
   return full === undefined ? [] : [full];
 }
 

@@ -106,6 +106,12 @@ export const ANNOTATIONS = {
   seccomp: "dev.paddock.seccomp",
   /** Followed by a label's key. */
   label: "dev.paddock.label.",
+  /** How the image says to see that it is well, as JSON. */
+  healthcheck: "dev.paddock.healthcheck",
+  /** What the image says runs lines of a Dockerfile, as JSON. */
+  shell: "dev.paddock.shell",
+  /** `80/tcp,443/tcp` (image-spec conversion.md). */
+  exposedPorts: "org.opencontainers.image.exposedPorts",
 } as const;
 
 function buildProcess(options: RunOptions, around: Surroundings, hostname: string): Process {
@@ -271,6 +277,9 @@ function buildAnnotations(options: RunOptions, { image }: Surroundings): Record<
     ...(options.init ? { [ANNOTATIONS.init]: "true" } : {}),
     ...(options.seccomp.kind === "default" ? { [ANNOTATIONS.seccomp]: "default" } : {}),
     ...(signal === undefined ? {} : { [ANNOTATIONS.stopSignal]: signal }),
+    ...(image.healthcheck === undefined ? {} : { [ANNOTATIONS.healthcheck]: JSON.stringify(image.healthcheck) }),
+    ...(image.shell === undefined ? {} : { [ANNOTATIONS.shell]: JSON.stringify(image.shell) }),
+    ...(image.exposedPorts === undefined ? {} : { [ANNOTATIONS.exposedPorts]: image.exposedPorts.join(",") }),
     ...Object.fromEntries(Object.entries(labels).map(([key, value]) => [ANNOTATIONS.label + key, value])),
   };
 }

@@ -363,6 +363,11 @@ Deno.test("buildConfig: what the specification has no field for stands in annota
   });
   assertEquals(config.process.cwd, "/srv");
   assertEquals(build({ workdir: "/w" }, { image }).process.cwd, "/w");
+  const more = { healthcheck: { test: ["CMD", "x"] }, shell: ["/bin/ash", "-c"], exposedPorts: ["80/tcp", "53/udp"] };
+  const { annotations } = build({}, { image: more });
+  assertEquals(annotations[ANNOTATIONS.healthcheck], '{"test":["CMD","x"]}');
+  assertEquals(annotations[ANNOTATIONS.shell], '["/bin/ash","-c"]');
+  assertEquals(annotations[ANNOTATIONS.exposedPorts], "80/tcp,53/udp");
   assertEquals(build({ stopSignal: "INT" }, { image }).annotations[ANNOTATIONS.stopSignal], "INT");
 });
 
