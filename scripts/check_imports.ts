@@ -22,7 +22,7 @@ interface Target {
 }
 
 /** The stages, which only `runtime` brings together. */
-const STAGES = ["image", "network", "state", "host", "plan", "cgroup", "program", "spec", "kernel"] as const;
+const STAGES = ["image", "network", "state", "host", "systemd", "plan", "cgroup", "program", "spec", "kernel"] as const;
 
 const FACTS: Target = { to: "host/facts.ts", types: true };
 
@@ -32,9 +32,10 @@ export const EDGES: Readonly<Record<string, readonly Target[]>> = {
   cli: [{ to: "runtime" }, ...STAGES.map((to): Target => ({ to, types: true }))],
   runtime: STAGES.map((to) => ({ to })),
   plan: [{ to: "spec" }, { to: "cgroup" }, { to: "program" }, { to: "network" }, FACTS],
-  cgroup: [{ to: "program" }, { to: "spec", types: true }, FACTS],
+  cgroup: [{ to: "program" }, { to: "spec", types: true }, { to: "systemd/value.ts", types: true }, FACTS],
   network: [{ to: "program" }, { to: "kernel" }, { to: "spec", types: true }, FACTS],
   host: [{ to: "kernel" }, { to: "program/step.ts", types: true }],
+  systemd: [],
   image: [{ to: "kernel" }, { to: "spec", types: true }],
   state: [{ to: "kernel" }, { to: "spec", types: true }],
   kernel: [{ to: "program" }],

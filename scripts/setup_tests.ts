@@ -17,7 +17,7 @@ interface Tool {
 
 const TOOLS: readonly Tool[] = [
   { command: "busybox", package: "busybox-static", for: ["host", "vm"] },
-  { command: "debootstrap", package: "debootstrap", for: ["host"] },
+  { command: "debootstrap", package: "debootstrap", for: ["host", "vm"] },
   { command: "zstd", package: "zstd", for: ["host", "vm"] },
   { command: "xz", package: "xz-utils", for: ["host", "vm"] },
   { command: "getfattr", package: "attr", for: ["host", "vm"] },

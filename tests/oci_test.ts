@@ -273,3 +273,45 @@ test("list tells of all, as a table, by ids, and as JSON; gc leaves them alone",
   assertEquals(listed[0]?.["annotations"], { "org.example": "x" });
   for (const id of ["a", "b"]) await ok(box, "delete", "--force", id);
 });
+
+test("without systemd its driver says how to go on, and nothing is left", async (box) => {
+  const bundle = makeBundle(box);
+  const nowhere = ["env", "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere", "unshare", "--mount", "sh", "-c"];
+  const hidden = "mkdir -p /run/systemd /run/dbus && mount -t tmpfs none /run/systemd && mount -t tmpfs none /run/dbus";
+  await expectNoLeaks(box.paddock, async () => {
+    for (const words of [["create", "--bundle", bundle, "c"], ["run", box.rootfs, "true"]]) {
+      const { code, stderr } = await box.paddock.run([words[0]!, "--systemd-cgroup", ...words.slice(1)], {
+        under: [...nowhere, `${hidden} && exec "$0" "$@"`],
+      });
+      assert(code !== 0);
+      assertStringIncludes(stderr, "systemd is not reached, which is to make the cgroups: /nowhere: ");
+      assertStringIncludes(stderr, "--cgroup-manager cgroupfs");
+    }
+  });
+});
+
+test("without a cgroup there are no limits, and no device nodes", async (box) => {
+  const words = ["--cgroup-manager", "disabled", "--bundle"];
+  const limited = makeBundle(box, { linux: { resources: { pids: { limit: 10 } } } });
+  await refused(
+    box,
+    "linux.resources.pids: a container without a cgroup has no limits",
+    "create",
+    ...words,
+    limited,
+    "c",
+  );
+  const args = ["sh", "-c", "mknod /tmp/null c 1 3; cat /proc/self/cgroup"];
+  const bundle = makeBundle(box, {
+    args,
+    process: { capabilities: { bounding: ["CAP_MKNOD"], effective: ["CAP_MKNOD"], permitted: ["CAP_MKNOD"] } },
+    linux: {
+      namespaces: [{ type: "mount" }, { type: "pid" }, { type: "uts" }],
+      resources: { devices: [{ allow: false }] },
+    },
+  });
+  const { stdout, stderr } = await box.paddock.run(["run", ...words, bundle, "c"]);
+  assertStringIncludes(stderr, "CAP_MKNOD is not to be had here");
+  assertStringIncludes(stderr, "Operation not permitted");
+  assertEquals(stdout, Deno.readTextFileSync("/proc/self/cgroup"));
+});

@@ -19,8 +19,8 @@ export interface CgroupRequest {
   readonly updatable?: boolean;
   /** True where a directory that is there already is taken, as OCI runtimes do: nobody is in it. */
   readonly mayExist?: boolean;
-  /** Another driver than plain directories; there is none. */
-  readonly systemd?: false;
+  /** True where systemd has made the cgroup, as the unit of that name, before the launcher begins. */
+  readonly systemd?: boolean;
 }
 
 /** What a plan does for them, and what others need to know of them. */

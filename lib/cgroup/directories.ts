@@ -193,6 +193,16 @@ export function buildRemove({ directory }: Hierarchy): Act {
   };
 }
 
+/** Leaves the unit to be stopped by systemd, which would take one whose directory is gone for running still. */
+export function buildLeave(name: string): Act {
+  return {
+    what: `have systemd stop ${name}`,
+    why: "the directories are its own to remove, and the launcher cannot speak to it: paddock does",
+    shell: [`systemctl stop ${name}`],
+    steps: [step("@add", [0, 0], { onZero: "leftovers" })],
+  };
+}
+
 /** Steps that stop (true) or continue every process of the cgroup at once; failing, they change nothing. */
 export function buildFreeze({ version, directory }: Hierarchy, frozen: boolean): Step[] {
   if (version === 1) return tryWriteFile(`${directory}/freezer.state`, frozen ? "FROZEN" : "THAWED");

@@ -16,6 +16,7 @@ import {
   buildFreeze,
   buildInheritCpuset,
   buildJoin,
+  buildLeave,
   buildMake,
   buildRemove,
   buildSetting,
@@ -35,11 +36,11 @@ export function planCgroup(request: CgroupRequest, facts: Facts): CgroupActs {
   const nonsense = checkResources(resources);
   if (nonsense.length > 0) throw new PaddockError(nonsense.join("; "));
   const rules = completeRules(resources.devices);
-  const route = routeSettings(resources, rules, facts, request.updatable);
+  const route = routeSettings(resources, rules, facts, request);
   const faults = [...route.faults, ...checkRules(request, rules, route)];
   if (faults.length > 0) throw new PaddockError(`cannot hold these limits here: ${faults.join("; ")}`, { hint: HINT });
   if (route.joins.length === 0) return DISABLED;
-  return buildActs(route, directory, rules, facts, request.mayExist);
+  return buildActs(request, route, directory, rules, facts);
 }
 
 const HINT = "leave such a limit out to go on without it, or see 'paddock doctor' for what this host offers";
@@ -75,11 +76,11 @@ function checkRules({ resources }: CgroupRequest, rules: readonly ExactRule[], r
 }
 
 function buildActs(
+  { name, systemd = false, mayExist = systemd }: CgroupRequest,
   route: Route,
   path: string,
   rules: readonly ExactRule[],
   facts: Facts,
-  mayExist = false,
 ): CgroupActs {
   const create: Act[] = [];
   const regions: Record<string, Region> = {};
@@ -87,7 +88,8 @@ function buildActs(
   for (const { version, mount, key, settings, required, wished, controllers } of route.joins) {
     const hierarchy = { version, mount, key, directory: `${mount === "/" ? "" : mount}${path}` };
     hierarchies.push(hierarchy);
-    create.push(buildMake(hierarchy, mayExist));
+    // systemd has its unit in the hierarchies of the controllers that it uses itself; the others are ours to make.
+    if (!systemd || version === 1) create.push(buildMake(hierarchy, mayExist));
     if (version === 2) create.push(...buildEnable(hierarchy, required, wished));
     if (version === 1 && controllers.includes("cpuset")) {
       const inherit = buildInheritCpuset(hierarchy);
@@ -109,7 +111,7 @@ function buildActs(
     regions,
     create,
     join: hierarchies.map(buildJoin),
-    remove: hierarchies.map(buildRemove),
+    remove: systemd ? [buildLeave(name)] : hierarchies.map(buildRemove),
     paths: hierarchies.map(({ directory }) => directory),
     freeze: freezer === undefined ? undefined : buildFreeze(freezer, true),
     thaw: freezer === undefined ? undefined : buildFreeze(freezer, false),

@@ -4,6 +4,7 @@ import type { CgroupFacts, Facts } from "../host/facts.ts";
 import type { Act, Step } from "../program/step.ts";
 import type { Resources } from "../spec/config.ts";
 import type { CgroupActs } from "./acts.ts";
+import { planDisabled } from "./disabled.ts";
 import { planCgroup } from "./plan.ts";
 import { viewMounts } from "./view.ts";
 
@@ -443,4 +444,38 @@ Deno.test("viewMounts binds the container's own cgroups of v1, and all of v2, wh
   assert(view.kind === "tmpfs+v1");
   for (const { source = "" } of view.entries) assert(acts.paths.includes(source) && source.endsWith("/web"), source);
   assertEquals(viewMounts(V2_HOST, plan({}, V2_HOST), false), { kind: "cgroup2", source: "/sys/fs/cgroup" });
+});
+
+Deno.test("planCgroup for systemd makes no directory in v2, and joins the one that is there", () => {
+  const unit = { name: "box-web.scope", parent: "/system.slice", systemd: true };
+  const acts = planCgroup({ ...unit, resources: { memory: { limit: MIB } } }, V2_HOST);
+  assertEquals(acts.paths, [`${ROOT}/system.slice/box-web.scope`]);
+  assertEquals(allSteps(acts).filter(({ call }) => ["mkdirat", "unlinkat"].includes(call)), []);
+  assertEquals(acts.remove.flatMap(({ steps }) => steps).map(({ onZero }) => onZero), ["leftovers"]);
+  assertEquals(listWrites(acts.create, acts.paths[0]!).filter((write) => write.startsWith("memory")), [
+    "memory.max=1048576",
+  ]);
+});
+
+Deno.test("planCgroup for systemd joins every hierarchy of v1, its named one too, and fills in what is missing", () => {
+  const unit = { name: "box-web.scope", parent: "/system.slice", systemd: true, resources: {} };
+  const named = { mount: `${ROOT}/systemd`, self: "/" };
+  const facts = host({ ...V1_HOST.cgroup, unified: UNIFIED, named });
+  const acts = planCgroup(unit, facts);
+  const mounts = [...new Set(Object.values(V1_HOST.cgroup.controllers).map(({ mount }) => mount))];
+  const place = "/system.slice/box-web.scope";
+  assertEquals([...acts.paths].sort(), [...mounts, UNIFIED.mount, named.mount].map((mount) => mount + place).sort());
+  const made = acts.create.filter(({ what }) => what.startsWith("make the cgroup"));
+  assertEquals(made.length, mounts.length + 1, "all but the unified one");
+  const [first] = made.flatMap(({ steps }) => steps);
+  assertEquals(first?.onZero === undefined, false, "one that is there is fine");
+  const view = viewMounts(facts, acts);
+  assert(view.kind === "tmpfs+v1" && view.entries.some(({ options }) => options === "none,name=systemd"));
+  assertEquals(viewMounts(facts, planCgroup({ name: "paddock/web", resources: {} }, facts)).kind, "tmpfs+v1");
+});
+
+Deno.test("planDisabled holds no limits, and refuses to seem to", () => {
+  assertEquals(planDisabled({ devices: [{ allow: false }], memory: { limit: 0 }, cpu: {} }).paths, []);
+  const error = assertThrows(() => planDisabled({ pids: { limit: 5 } }), PaddockError);
+  assertStringIncludes(error.message, "linux.resources.pids: a container without a cgroup has no limits");
 });

@@ -5,6 +5,7 @@
  */
 import type { CgroupFacts, ControllerFact, Facts } from "../host/facts.ts";
 import type { Resources } from "../spec/config.ts";
+import type { CgroupRequest } from "./acts.ts";
 import { allowEverything, type ExactRule } from "./devices.ts";
 import { type Backend, type Setting, type Topic, TOPICS } from "./setting.ts";
 import { v1 } from "./v1.ts";
@@ -41,8 +42,8 @@ export interface Route {
  * - pids, to list its processes and count them;
  * - cpuacct, to say what processor time it took (`cpu` comes along where they are mounted together).
  *
- * blkio, cpuset, hugetlb and the like only where a limit asks for them. The named hierarchy of systemd is left alone:
- * the unit that started paddock keeps the container, and stops it with itself.
+ * blkio, cpuset, hugetlb and the like only where a limit asks for them. The named hierarchy of systemd is left alone,
+ * unless systemd makes the cgroup: the unit that started paddock keeps the container, and stops it with itself.
  */
 const DEFAULT_V1 = ["devices", "memory", "freezer", "pids", "cpuacct"];
 
@@ -67,18 +68,22 @@ const NAMES: Readonly<Record<Topic, string>> = {
   rdma: "limits of RDMA devices (linux.resources.rdma)",
 };
 
+/** The hierarchy of v1 that has no controller, as its mount options call it. */
+const NAMED = "name=systemd";
+
 const BACKENDS: Readonly<Record<1 | 2, Backend>> = { 1: v1, 2: v2 };
 
 /**
  * Sends every wish to the hierarchy that serves it, and collects what none serves.
  *
- * @param updatable joins the hierarchies as well that a later update could need
+ * @param request `updatable` joins the hierarchies as well that a later update could need; a unit of systemd is in all of
+ * them: it knows what belongs to it by the named one, or the unified one, and a process of it is nowhere else
  */
 export function routeSettings(
   resources: Resources,
   rules: readonly ExactRule[],
   facts: Facts,
-  updatable = false,
+  { updatable = false, systemd = false }: Pick<CgroupRequest, "updatable" | "systemd"> = {},
 ): Route {
   const { cgroup } = facts;
   const faults: string[] = [];
@@ -93,14 +98,17 @@ export function routeSettings(
     else addSettings(joins, fact, backend.controllerOf(topic), settings);
   }
   addUnified(joins, resources, cgroup, faults);
-  for (const name of [...DEFAULT_V1, ...(updatable ? UPDATABLE_V1 : [])]) {
+  for (const name of systemd ? Object.keys(cgroup.controllers) : [...DEFAULT_V1, ...(updatable ? UPDATABLE_V1 : [])]) {
     const fact = cgroup.controllers[name];
     if (fact?.version === 1) addSettings(joins, fact, name, []);
   }
   const devices = confineDevices(facts);
-  const needsUnified = (devices === "program" && !allowEverything(rules)) ||
+  const needsUnified = systemd || (devices === "program" && !allowEverything(rules)) ||
     cgroup.controllers["freezer"] === undefined;
   if (cgroup.unified !== undefined && needsUnified) draft(joins, { version: 2, mount: cgroup.unified.mount });
+  if (systemd && cgroup.named !== undefined) {
+    draft(joins, { version: 1, mount: cgroup.named.mount, joint: [NAMED] }).used.push("systemd");
+  }
   return { joins: [...joins.values()].map((join) => finish(join, cgroup, updatable)), devices, faults };
 }
 

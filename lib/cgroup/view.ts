@@ -55,6 +55,11 @@ export function viewMounts(facts: Facts, acts?: Pick<CgroupActs, "paths">, hasNa
     const options = joint.join(",");
     return { directory: options, type: "cgroup", options, ...bound(mount, ownOf(mount)) };
   });
+  const { named } = facts.cgroup;
+  if (named !== undefined && isJoined(named.mount)) {
+    const options = "none,name=systemd";
+    entries.push({ directory: "systemd", type: "cgroup", options, ...bound(named.mount, ownOf(named.mount)) });
+  }
   if (hasUnified) {
     entries.push({ directory: "unified", type: "cgroup2", options: "", ...bound(unified.mount, ownOf(unified.mount)) });
   }

@@ -9,6 +9,7 @@ import { parseSize } from "../base/sizes.ts";
 import type { LogDriver, MountOption, RunOptions } from "../spec/run_options.ts";
 import type { Host, Words } from "./types.ts";
 import { readContainerPath, readFlag, readFlags, readInteger, readPair, resolveHostPath } from "./values/flag.ts";
+import { readCgroupManager } from "./values/cgroup_manager.ts";
 import { readBlkio, readCpu, readMemory, readPidsLimit } from "./values/limits.ts";
 import { readMount, readTmpfs, readVolume } from "./values/mounts.ts";
 import { readNetworkFlags } from "./values/network.ts";
@@ -33,6 +34,7 @@ export function readRunOptions(words: Words, host: Host): RunOptions {
   if (image === "") {
     throw new UsageError("the image's name is empty", { hint: "give a directory, a tarball, - or host" });
   }
+  const cgroupManager = readCgroupManager(words);
   const options: RunOptions = {
     ...readRoots(words, host),
     image,
@@ -49,7 +51,11 @@ export function readRunOptions(words: Words, host: Host): RunOptions {
     cpu: readCpu(words),
     ...optional("pidsLimit", readPidsLimit(words)),
     blkio: readBlkio(words, host),
-    ...optional("cgroupParent", readFlag(words, "cgroup-parent", readCgroupParent)),
+    cgroupManager,
+    ...optional(
+      "cgroupParent",
+      readFlag(words, "cgroup-parent", cgroupManager === "systemd" ? readSlice : readCgroupParent),
+    ),
   };
   refuseContradictions(options);
   return options;
@@ -181,10 +187,18 @@ function readRights(
 /** A cgroup's path below each controller's mount point; a relative one begins there too. */
 function readCgroupParent(text: string): string {
   if (text.endsWith(".slice")) {
-    throw new UsageError(`'${text}' is a systemd slice`, { hint: "give the path of a cgroup, as in /my/group" });
+    throw new UsageError(`'${text}' is a systemd slice`, {
+      hint: "give the path of a cgroup, as in /my/group, or --cgroup-manager systemd as well",
+    });
   }
   if (text.split("/").includes("..")) throw new UsageError(`'${text}' leads out of the cgroups with '..'`);
   return readContainerPath(`/${text}`);
+}
+
+/** Where systemd makes the cgroup: whether the name is one, systemd's own rules say. */
+function readSlice(text: string): string {
+  if (/^[^/:]+\.slice$/.test(text)) return text;
+  throw new UsageError(`'${text}' is no systemd slice`, { hint: "give the name of one, as in machine.slice" });
 }
 
 /** Flags that are right alone and wrong together. */

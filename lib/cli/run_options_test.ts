@@ -54,6 +54,7 @@ Deno.test("readRunOptions: nothing asked for gives the defaults", () => {
     sysctls: {},
     memory: { disableOOMKiller: false },
     cpu: {},
+    cgroupManager: "cgroupfs",
     blkio: { weightDevice: [], readBps: [], writeBps: [], readIops: [], writeIops: [] },
   });
 });
@@ -151,6 +152,8 @@ Deno.test("readRunOptions: each flag arrives where it belongs", () => {
       blkio: { readBps: [{ path: "/dev/sda", rate: 1048576 }], writeIops: [{ path: "/dev/sda", rate: 100 }] },
     }],
     [["--cgroup-parent", "my//group/"], { cgroupParent: "/my/group" }],
+    [["--systemd-cgroup", "--cgroup-parent", "a-b.slice"], { cgroupManager: "systemd", cgroupParent: "a-b.slice" }],
+    [["--cgroup-manager", "disabled"], { cgroupManager: "disabled" }],
   ];
   for (const [argv, expected] of table) assertObjectMatch({ ...read(...argv, "img") }, expected);
 });
@@ -260,6 +263,9 @@ Deno.test("readRunOptions: what cannot be is refused with the flag and the value
     [["--time-offset", "realtime=1"], "--time-offset: 'realtime=1' is not of the form"],
     [["--cgroup-parent", "a/../../b"], "--cgroup-parent: 'a/../../b' leads out"],
     [["--cgroup-parent", "user.slice"], "--cgroup-parent: 'user.slice' is a systemd slice"],
+    [["--systemd-cgroup", "--cgroup-parent", "/a"], "--cgroup-parent: '/a' is no systemd slice"],
+    [["--systemd-cgroup", "--cgroup-manager", "cgroupfs"], "two different wishes"],
+    [["--cgroup-manager", "sytemd"], "--cgroup-manager does not take 'sytemd'"],
     [["-v", "a"], "--volume: 'a' is not of the form SRC:DST"],
     [["-v", "/a:b"], "--volume: 'b' is no absolute path"],
     [["-v", "/a:/"], "--volume: the target cannot be /"],

@@ -10,6 +10,7 @@
  */
 import { UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/text.ts";
+import { CGROUP_MANAGERS } from "../base/cgroup_managers.ts";
 import type { Command, Option, Words } from "./types.ts";
 
 /** Options that every verb takes. */
@@ -38,7 +39,7 @@ export const ENGINE_OPTIONS: readonly Option[] = [
   { name: "log-format", value: "FORMAT", choices: ["text", "json"], help: "of that file (text)" },
   { name: "systemd-cgroup", help: "let systemd make the cgroups" },
   { name: "rootless", value: "BOOL", help: "false or auto: root is needed" },
-  { name: "cgroup-manager", value: "NAME", help: "cgroupfs, systemd or disabled" },
+  { name: "cgroup-manager", value: "NAME", choices: CGROUP_MANAGERS, help: "who makes the cgroups (cgroupfs)" },
   { name: "criu", value: "FILE", help: "criu's program, for checkpoint and restore (criu)" },
   { name: "called-as", value: "NAME", help: "runc or crun: as if called by that name" },
 ];

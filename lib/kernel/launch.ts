@@ -54,9 +54,15 @@ export function becomeLauncher(program: Uint8Array, options: LaunchOptions): nev
   throw executeError(second);
 }
 
-/** The number of a descriptor of a file with this program, which a child may execute as `/proc/PID/fd/N`. */
-export function openProgram(program: Uint8Array, fallbackDirectory: string): number {
-  return sealedProgram(program) ?? unlinkedProgram(program, fallbackDirectory);
+/**
+ * The number of a descriptor of a file with this program, which a child may execute as `/proc/PID/fd/N`.
+ *
+ * @param where in memory if that can be, unless said otherwise
+ * @throws KernelError or PaddockError where neither can be
+ */
+export function openProgram(program: Uint8Array, fallbackDirectory: string, where?: "in the directory"): number {
+  const inMemory = where === undefined ? sealedProgram(program) : undefined;
+  return inMemory ?? unlinkedProgram(program, fallbackDirectory);
 }
 
 function keepDescriptor({ fd, as }: { readonly fd: number; readonly as: number }): void {

@@ -6,6 +6,7 @@
 import { PaddockError } from "../base/errors.ts";
 import type { CgroupActs } from "../cgroup/acts.ts";
 import { placeCgroup } from "../cgroup/place.ts";
+import { planDisabled } from "../cgroup/disabled.ts";
 import { planCgroup } from "../cgroup/plan.ts";
 import { viewMounts } from "../cgroup/view.ts";
 import type { Facts } from "../host/facts.ts";
@@ -91,6 +92,7 @@ import { hasListener, LISTENER_REGIONS, planListener, planReachAgent } from "./s
 import { planDirectories, planPivot, planPropagation, planRemoval, planRootfs } from "./rootfs.ts";
 import { withRunId } from "./run_id.ts";
 import { isWatched } from "./creation.ts";
+import { planScopeTaken } from "./scope.ts";
 import type { Setting } from "./setting.ts";
 import {
   checkUserNamespace,
@@ -109,10 +111,7 @@ import {
  * @throws PaddockError where this host cannot do what the Config asks for.
  */
 export function planContainer(config: Config, facts: Facts, setting: Setting): Plan {
-  const { cgroupsPath, resources = {} } = config.linux;
-  const fromBundle = setting.creation !== undefined;
-  const place = placeCgroup({ id: setting.id, cgroupsPath, parent: setting.cgroupParent, fromBundle });
-  const limits = planCgroup({ ...place, resources, updatable: fromBundle, mayExist: fromBundle }, facts);
+  const limits = planLimitsOf(config, facts, setting);
   const cgroup = withIntelRdt(limits, config, facts, setting.id);
   const { cached } = setting;
   refuseListener(config, setting);
@@ -164,6 +163,16 @@ function refuseListener(config: Config, { listener }: Setting): void {
   throw new PaddockError("the seccomp profile asks for SCMP_ACT_NOTIFY, and an agent answers for bundles only", {
     hint: "use SCMP_ACT_ERRNO or SCMP_ACT_LOG instead, or paddock run --bundle",
   });
+}
+
+/** The cgroup, by who makes it. */
+function planLimitsOf({ linux: { cgroupsPath, resources = {} } }: Config, facts: Facts, setting: Setting): CgroupActs {
+  const { id, scope, cgroupParent: parent, withoutCgroups } = setting;
+  if (withoutCgroups) return planDisabled(resources);
+  const fromBundle = setting.creation !== undefined;
+  if (scope !== undefined) return planCgroup({ ...scope.place, resources, systemd: true }, facts);
+  const place = placeCgroup({ id, cgroupsPath, parent, fromBundle });
+  return planCgroup({ ...place, resources, updatable: fromBundle, mayExist: fromBundle }, facts);
 }
 
 /** `struct winsize`: the size that the terminal begins with. */
@@ -330,6 +339,7 @@ function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupAct
   const created = creation === undefined ? [] : [
     planAwaitReady("created", awaitsHooks(config) ? AT_HOOKS : 1),
     ...(setting.listener === undefined ? [] : planListener(config, setting.listener, "listener", "unready")),
+    ...planScopeTaken(setting),
     ...planCreated(setting, creation),
   ];
   if (!isWatched(setting)) {
@@ -342,7 +352,12 @@ function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupAct
     ? planRelay(facts, setting)
     : planWatch({ freeze: cgroup.freeze ?? [], thaw: cgroup.thaw ?? [] });
   const letGo = setting.detachment === undefined ? [] : [planLetGo(config.process.terminal === true)];
-  const started = [...created, ...planStarted(setting, letGo), ...planShiftedRelease(config, mountKey)];
+  const started = [
+    ...created,
+    ...planStarted(setting, letGo),
+    ...(creation === undefined ? planScopeTaken(setting) : []),
+    ...planShiftedRelease(config, mountKey),
+  ];
   return followed(config, setting, "while the container lives", started, loop);
 }
 

@@ -6,6 +6,7 @@
  */
 import type { Act, Region, Step } from "../program/step.ts";
 import type { Creation } from "./creation.ts";
+import type { Scope } from "./scope.ts";
 import type { ListenerState } from "./seccomp/listener_state.ts";
 import type { Detachment } from "./detach.ts";
 import type { CachedRun } from "./seen.ts";
@@ -43,6 +44,10 @@ export interface Setting {
   readonly keep: boolean;
   /** Every step is told with its result at the end. */
   readonly trace: boolean;
+  /** Where systemd makes the cgroup; else the launcher does. */
+  readonly scope?: Scope;
+  /** True where nobody makes one: the container stays in the caller's. */
+  readonly withoutCgroups?: true;
   /** For a container that waits to be started; nobody watches over it then but whoever called. */
   readonly creation?: Creation;
   /** The filter of system calls that the Config asks for, compiled (`seccomp/compile.ts`); absent where it asks for none. */

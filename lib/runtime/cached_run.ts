@@ -88,6 +88,7 @@ const UNFIT: readonly Unfit[] = [
   { why: "it is kept, and has a log", holds: ({ options }) => options.detach },
   { why: "an address belongs to one container at a time", holds: ({ options }) => typeof options.network !== "string" },
   { why: "what it writes is kept", holds: ({ options }) => options.rwSave !== undefined },
+  { why: "systemd is asked for its cgroup", holds: ({ options }) => options.cgroupManager === "systemd" },
   { why: "its steps are told by paddock at the end", holds: ({ options }) => options.trace },
   { why: "device nodes of the host are looked at", holds: ({ options }) => needsNodes(options) },
   { why: "files get labels before it starts", holds: ({ options }) => options.mounts.some(needsLabel) },

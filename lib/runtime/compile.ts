@@ -55,6 +55,8 @@ function refuse(options: RunOptions): void {
     ? "a network whose addresses paddock gives out"
     : options.mounts.some((mount) => mount.kind === "bind" && mount.anonymous)
     ? "a volume without a directory"
+    : options.cgroupManager === "systemd"
+    ? "--cgroup-manager systemd"
     : undefined;
   if (what === undefined) return;
   throw new PaddockError(`compile cannot take ${what}: the program is run without paddock, and many times`, {

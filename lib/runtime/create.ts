@@ -25,6 +25,7 @@ import { listResctrl } from "../plan/intel_rdt.ts";
 import { sessionKeyring } from "../plan/keyring.ts";
 import { LOCK_FD, type Setting } from "../plan/setting.ts";
 import { assemble } from "../program/assemble.ts";
+import type { CgroupManager } from "../base/cgroup_managers.ts";
 import type { Config } from "../spec/config.ts";
 import { writeConfigText } from "../spec/config_text.ts";
 import { type BundleConfig, readBundleConfig } from "../spec/bundle.ts";
@@ -34,6 +35,7 @@ import type { Roots } from "../state/root.ts";
 import { type Given, type Handed, takeDescriptors, withVariables } from "./descriptors.ts";
 import { eraseContainer } from "./erase_container.ts";
 import { compileFilter } from "./filter.ts";
+import { prepareCgroup } from "./prepare_cgroup.ts";
 import { findPresent } from "./prepare.ts";
 import { requireRoot } from "./run.ts";
 import type { Voice } from "./voice.ts";
@@ -58,6 +60,7 @@ export interface CreateOptions extends Roots {
   readonly noNewKeyring: boolean;
   /** Descriptors that the command gets. */
   readonly given: Given;
+  readonly cgroupManager: CgroupManager;
   /** Global options that `finish` is to have as well. */
   readonly passedOn: readonly string[];
 }
@@ -80,7 +83,7 @@ export async function createFromBundle(options: CreateOptions, voice: Voice): Pr
   const filter = await compileFilter(config, facts);
   const owned = createContainer(options, options.id);
   try {
-    create(options, facts, config, { filter, handed }, owned);
+    return await create(options, facts, config, { filter, handed }, owned);
   } catch (error) {
     // Without a record nothing was made, and a cgroup of that name is another's.
     if (isThere(`${owned.directory}/${RECORD_FILE}`)) await eraseContainer(owned, options);
@@ -90,15 +93,19 @@ export async function createFromBundle(options: CreateOptions, voice: Voice): Pr
 }
 
 /**
- * The bundle's configuration, its paths made absolute.
+ * The bundle's configuration, its paths made absolute. Where no cgroup confines devices the container can make none: a
+ * node of its own would be a way to the host's disks.
  *
  * @throws PaddockError where there is none, or something in it cannot be.
  */
 export function readBundle(
-  { bundle, config: file = `${bundle}/config.json` }: Pick<CreateOptions, "bundle" | "config">,
+  { bundle, config: file = `${bundle}/config.json`, cgroupManager }:
+    & Pick<CreateOptions, "bundle" | "config">
+    & Partial<Pick<CreateOptions, "cgroupManager">>,
   facts: Facts,
 ): BundleConfig {
-  const { config, warnings } = readBundleConfig(readText(file), { bundle, capabilities: facts.capabilities });
+  const capabilities = facts.capabilities.filter((name) => cgroupManager !== "disabled" || name !== "mknod");
+  const { config, warnings } = readBundleConfig(readText(file), { bundle, capabilities });
   return { config: { ...config, root: { ...config.root, path: realPath(config.root.path) } }, warnings };
 }
 
@@ -145,25 +152,28 @@ function checkTerminal({ process }: Config, { consoleSocket, then }: CreateOptio
   }
 }
 
-function create(
+async function create(
   options: CreateOptions,
   facts: Facts,
   config: Config,
   { filter, handed }: { readonly filter: Uint8Array | undefined; readonly handed: Handed },
   owned: OwnedContainer,
-): never {
+): Promise<never> {
   const fifo = `${owned.directory}/${EXEC_FIFO}`;
   const S_IFIFO = 0o010000;
   must(fifo, "mknodat", -100, fifo, S_IFIFO | 0o600, 0);
   const { count, env } = handed;
+  const fallbackDirectory = `${options.dataRoot}/launchers`;
+  using cgroup = await prepareCgroup(options.cgroupManager, { id: owned.id, config, facts, fallbackDirectory });
   const setting = {
     ...settingOf(options, config, owned, fifo),
     ...(filter === undefined ? {} : { filter }),
     ...(count === 0 ? {} : { preserved: count }),
+    ...cgroup.setting,
   };
   const plan = planContainer(withEnvironment(config, env), facts, setting);
-  demandEmpty(plan.cgroupPaths);
-  owned.writeRecord({
+  if (options.cgroupManager === "cgroupfs") demandEmpty(plan.cgroupPaths);
+  const record = {
     id: owned.id,
     created: new Date().toISOString(),
     image: config.root.path,
@@ -176,14 +186,15 @@ function create(
     keep: true,
     ...(options.then === "watch" ? { launcherPid: Deno.pid } : {}),
     ...(options.noNewKeyring ? { callersKeyring: true } : {}),
-  });
+  };
+  await cgroup.start(owned, record);
   owned.writeFile(KEPT_FILE, "");
   owned.writeFile("config.json", writeConfigText(config));
   becomeLauncher(assemble(plan), {
     title: `paddock: ${options.id}`,
     keep: { fd: owned.lock.fd, as: LOCK_FD },
     preserved: { first: FIRST_FD, count, as: PRESERVED_FD },
-    fallbackDirectory: `${options.dataRoot}/launchers`,
+    fallbackDirectory,
     markDescriptors: !facts.has.close_range,
   });
 }

@@ -46,8 +46,14 @@ export async function eraseContainer(
   return problems;
 }
 
-/** Kills what is left in the container's cgroups, and removes them. */
+/** Kills what is left in the container's cgroups, and removes them, and the unit that they belong to. */
 export async function removeCgroupsOf(id: string, record: ContainerRecord | undefined): Promise<Problem[]> {
+  const { unit, cgroupPaths = [] } = record ?? {};
+  if (unit !== undefined) {
+    const { endScope } = await import("./scope.ts");
+    const problems = await attempt(() => endScope(unit, cgroupPaths));
+    if (problems.length > 0) return problems;
+  }
   const paths = record?.cgroupPaths.filter(isThere) ?? findCgroupsOf(id);
   return paths.length === 0 ? [] : await attempt(() => removeCgroups(paths));
 }

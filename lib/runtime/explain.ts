@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { PaddockError } from "../base/errors.ts";
 import { probeHost } from "../host/probe.ts";
 import { planContainer } from "../plan/build.ts";
 import { explainAsJson, explainAsShell, explainAsSyscalls } from "../plan/explain.ts";
@@ -30,6 +31,11 @@ export async function explainContainer(
   { syscalls, json }: ExplainOptions,
   voice: Voice,
 ): Promise<string> {
+  if (options.cgroupManager === "systemd") {
+    throw new PaddockError("a scope is made by systemd, which is asked only when a container begins", {
+      hint: "explain it without --cgroup-manager systemd: all but its cgroup is the same",
+    });
+  }
   const facts = probeHost();
   const image = await openImage(options, facts, "look", voice);
   image.notes.forEach((note) => voice.note(note));

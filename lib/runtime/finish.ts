@@ -112,7 +112,7 @@ async function keep(
   record: ContainerRecord,
   exit: ContainerExit,
 ): Promise<string[]> {
-  const { launcherPid: _, pid: __, network: ___, ...rest } = record;
+  const { launcherPid: _, pid: __, network: ___, unit: ____, ...rest } = record;
   const problems = [
     ...await removeCgroupsOf(owned.id, record),
     ...await leaveNetworkOf(owned.directory, roots, record),

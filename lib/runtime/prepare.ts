@@ -64,6 +64,7 @@ export async function prepareContainer(
     present: findPresent([...config.mounts.map(({ destination }) => destination), ...Object.keys(files)], image.layers),
     sources: findSources(options),
     ...(options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent }),
+    ...(options.cgroupManager === "disabled" ? { withoutCgroups: true } : {}),
     // Nobody is there to type, and the end of the input is no word to a shell.
     interactive: options.interactive && place.detachment === undefined,
     init: options.init,
@@ -85,7 +86,8 @@ export async function prepareContainer(
  */
 function withoutNodes(options: RunOptions, facts: Facts): RunOptions {
   const asked = options.privileged || ["all", "mknod"].some((name) => options.capAdd.includes(name));
-  return asked || confinesDevices(facts) ? options : { ...options, capDrop: [...options.capDrop, "mknod"] };
+  const confined = confinesDevices(facts) && options.cgroupManager !== "disabled";
+  return asked || confined ? options : { ...options, capDrop: [...options.capDrop, "mknod"] };
 }
 
 /** The files that a container has of its own, unless a mount of the user's is in their place. */

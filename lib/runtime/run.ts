@@ -41,6 +41,7 @@ import { writeOrigin } from "./origin.ts";
 import type { Place } from "./place.ts";
 import { placeNetwork, withHostsFile } from "./place_network.ts";
 import { prepareContainer } from "./prepare.ts";
+import { prepareCgroup } from "./prepare_cgroup.ts";
 import { relabelVolumes } from "./relabel.ts";
 import type { Voice } from "./voice.ts";
 import { fillVolumes, hasVolumes, listVolumes, mountVolumes } from "./volumes.ts";
@@ -143,8 +144,12 @@ export async function launchContainer({ options, facts, image, owned, voice, for
   const place = { ...choosePlace(options, image, owned), ...(network === undefined ? {} : { network }) };
   const volumes = listVolumes(options, image, place.dataDir);
   const mounted = withHostsFile(mountVolumes(options, volumes), network);
-  const { config, setting } = await prepareContainer(mounted, facts, image, place);
+  const prepared = await prepareContainer(mounted, facts, image, place);
+  const { config } = prepared;
   if (former === undefined) relabelVolumes(options);
+  const fallbackDirectory = `${options.dataRoot}/launchers`;
+  using cgroup = await prepareCgroup(options.cgroupManager, { id: owned.id, config, facts, fallbackDirectory });
+  const setting = { ...prepared.setting, ...cgroup.setting };
   const plan = planContainer(config, facts, setting);
   const record: ContainerRecord = {
     ...describeContainer(options, image, place, config, setting.rootfs),
@@ -157,7 +162,7 @@ export async function launchContainer({ options, facts, image, owned, voice, for
   };
   if (former === undefined) makeDataDir(options, owned, record);
   else relinkState(record, owned);
-  owned.writeRecord(record);
+  await cgroup.start(owned, record);
   if (place.keep && record.dataDir !== undefined) {
     const { config: imageConfig, id, layers } = image;
     const imageId = id === undefined ? {} : { imageId: id };
@@ -169,7 +174,7 @@ export async function launchContainer({ options, facts, image, owned, voice, for
   becomeLauncher(assemble(plan), {
     title: `paddock: ${setting.name}`,
     keep: { fd: owned.lock.fd, as: LOCK_FD },
-    fallbackDirectory: `${options.dataRoot}/launchers`,
+    fallbackDirectory,
     markDescriptors: !facts.has.close_range,
   });
 }

@@ -38,7 +38,12 @@ export interface UpdateRequest {
  *
  * @throws PaddockError saying which, and why.
  */
-export function updateContainer(id: string, request: UpdateRequest, roots: Roots, voice: Voice): void {
+export async function updateContainer(
+  id: string,
+  request: UpdateRequest,
+  roots: Roots,
+  voice: Voice,
+): Promise<void> {
   const facts = probeHost();
   requireRoot(facts);
   const seen = openLive(id, roots);
@@ -50,10 +55,17 @@ export function updateContainer(id: string, request: UpdateRequest, roots: Roots
   const { resources, joins } = planUpdate(config.linux.resources ?? {}, changes, facts);
   checkUsage(resources, changes, seen);
   using undo = new DisposableStack();
-  applyUpdate(joins, seen.record.cgroupPaths, undo);
+  const { unit, cgroupPaths } = seen.record;
+  applyUpdate(joins, cgroupPaths, undo);
   const intelRdt = request.intelRdt === undefined
     ? config.linux.intelRdt
     : updateIntelRdt(config.linux.intelRdt ?? {}, request.intelRdt, { facts, id, undo });
+  if (unit !== undefined) {
+    const { updateScope } = await import("./scope.ts");
+    await updateScope(unit, resources, facts);
+    // It writes what it holds into the files, and holds whole percents of a processor alone.
+    applyUpdate(joins, cgroupPaths, undo);
+  }
   const linux = { ...config.linux, resources, ...(intelRdt === undefined ? {} : { intelRdt }) };
   replaceFile(seen.directory, "config.json", writeConfigText({ ...config, linux }));
   undo.move();

@@ -37,7 +37,7 @@ export interface Features {
   readonly mountOptions: readonly string[];
   readonly linux: LinuxFeatures;
   readonly annotations: Readonly<Record<string, string>>;
-  /** Keys, or beginnings that end with a point, of annotations that weaken a container; there are none. */
+  /** Keys, or beginnings that end with a point, of annotations that weaken a container. */
   readonly potentiallyUnsafeConfigAnnotations: readonly string[];
 }
 
@@ -65,7 +65,7 @@ export function describeFeatures({ version, seccomp, hooks }: Build): Features {
     linux: {
       namespaces: [...NAMESPACE_TYPES].sort(),
       capabilities: CAPABILITIES.map((name) => `CAP_${name.toUpperCase()}`),
-      cgroup: { v1: true, v2: true, systemd: false, systemdUser: false, rdma: true },
+      cgroup: { v1: true, v2: true, systemd: true, systemdUser: false, rdma: true },
       seccomp,
       apparmor: { enabled: true },
       selinux: { enabled: true },
@@ -75,6 +75,7 @@ export function describeFeatures({ version, seccomp, hooks }: Build): Features {
       netDevices: { enabled: true },
     },
     annotations: { "dev.paddock.version": version },
-    potentiallyUnsafeConfigAnnotations: [],
+    // A unit's properties change what systemd does for it, as root.
+    potentiallyUnsafeConfigAnnotations: ["org.systemd.property."],
   };
 }

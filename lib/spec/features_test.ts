@@ -24,8 +24,9 @@ Deno.test("describeFeatures lists namespaces that the parser takes, each and no 
   assertEquals(parseConfig({ ...json, linux: { namespaces } }).linux.namespaces.length, 8);
 });
 
-Deno.test("describeFeatures leaves seccomp to who compiles its filters, and has no systemd driver", () => {
+Deno.test("describeFeatures leaves seccomp to who compiles its filters, and has a systemd driver, for root", () => {
   assertEquals(FEATURES.linux.seccomp, { enabled: true });
-  assertEquals([FEATURES.linux.cgroup.systemd, FEATURES.linux.cgroup.systemdUser], [false, false]);
+  assertEquals([FEATURES.linux.cgroup.systemd, FEATURES.linux.cgroup.systemdUser], [true, false]);
+  assertEquals(FEATURES.potentiallyUnsafeConfigAnnotations, ["org.systemd.property."]);
   assertEquals(FEATURES.linux.memoryPolicy.modes.length, 7);
 });

@@ -206,7 +206,9 @@ function buildLinux(options: RunOptions, around: Surroundings): Linux {
     ...(options.userns === "host" ? {} : { uidMappings: [options.userns.uid], gidMappings: [options.userns.gid] }),
     ...(namespaces.includes("time") ? { timeOffsets: buildTimeOffsets(options.timeOffsets) } : {}),
     ...(devices.length === 0 ? {} : { devices }),
-    cgroupsPath: `${(options.cgroupParent ?? "/").replace(/\/$/, "")}/paddock/${around.id}`,
+    cgroupsPath: options.cgroupManager === "systemd"
+      ? `${options.cgroupParent ?? ""}:paddock:${around.id}`
+      : `${(options.cgroupParent ?? "/").replace(/\/$/, "")}/paddock/${around.id}`,
     resources: buildResources(options, around),
     rootfsPropagation: "private",
     ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),

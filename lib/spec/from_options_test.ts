@@ -47,6 +47,7 @@ const OPTIONS: RunOptions = {
   sysctls: {},
   memory: { disableOOMKiller: false },
   cpu: {},
+  cgroupManager: "cgroupfs",
   blkio: { weightDevice: [], readBps: [], writeBps: [], readIops: [], writeIops: [] },
 };
 

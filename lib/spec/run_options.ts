@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { CgroupManager } from "../base/cgroup_managers.ts";
 import type { Cpu, IdMapping, Rlimit } from "./config.ts";
 import type { NetworkChoice, NetworkWishes } from "./network.ts";
 import type { PullPolicy, RegistryOptions } from "./registry_options.ts";
@@ -100,8 +101,9 @@ export interface RunOptions {
   /** -1 is no limit. */
   readonly pidsLimit?: number;
   readonly blkio: BlkioOptions;
-  /** Absolute, below each controller's mount point. */
+  /** Absolute, below each controller's mount point; the name of a slice where systemd makes the cgroup. */
   readonly cgroupParent?: string;
+  readonly cgroupManager: CgroupManager;
 }
 
 /** Which system calls are filtered: as by default, none, or as a file says, which is read already. */

@@ -38,6 +38,8 @@ export interface ContainerRecord {
   readonly cgroupPaths: readonly string[];
   /** Its directories of resctrl, absolute, the inner first. */
   readonly resctrlPaths?: readonly string[];
+  /** The unit that systemd has made for it: its cgroups are that unit's. */
+  readonly unit?: string;
   /** True where it outlives its command: named, and not to be removed at its end. */
   readonly keep: boolean;
   /** True where nobody waits for its end but its monitor. */
@@ -122,6 +124,7 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["layers", (value) => isTexts(value) && (value as string[]).every(isPath), "optional"],
   ["cgroupPaths", (value) => isTexts(value) && (value as string[]).every(isPath)],
   ["resctrlPaths", (value) => isTexts(value) && (value as string[]).every(isPath), "optional"],
+  ["unit", isText, "optional"],
   ["keep", (value) => typeof value === "boolean"],
   ["detached", (value) => typeof value === "boolean", "optional"],
   ["restarts", (value) => Number.isInteger(value) && (value as number) > 0, "optional"],

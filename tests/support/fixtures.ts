@@ -3,6 +3,7 @@
  *
  * - `busybox`: one static program with all its applets, a few users, a few megabytes.
  * - `debian`: a minimal Debian by debootstrap from the mirror that this host's apt uses, about 100 MB.
+ * - `systemd`: one that boots, with systemd, D-Bus and runc, for guests; a directory alone.
  *
  * Nobody may write into them: what changes a root filesystem takes a copy (`copyFixture`) or a tarball.
  *
@@ -26,7 +27,13 @@ export async function busybox(): Promise<Fixture> {
 
 /** A minimal Debian. @throws Error where debootstrap fails. */
 export async function debian(): Promise<Fixture> {
-  return await make("debian", "2", buildDebian);
+  return await make("debian", "2", (dir) => buildDebian(dir, ["libcap2-bin", "attr"]));
+}
+
+/** The root filesystem of a machine whose first process is systemd; its directory. @throws Error where debootstrap fails. */
+export async function systemd(): Promise<string> {
+  const packages = ["systemd-sysv", "dbus", "runc", "busybox-static"];
+  return (await make("systemd", "1", (dir) => buildDebian(dir, packages), "directory")).dir;
 }
 
 /** A copy of a fixture's directory to write into, with owners, links and attributes. */
@@ -38,7 +45,12 @@ export async function copyFixture(fixture: Fixture, target: string): Promise<str
 /** Where fixtures are kept: a directory that root alone can write to, for they are run as root. */
 const CACHE = Deno.env.get("PADDOCK_FIXTURES") ?? "/var/cache/paddock-fixtures";
 
-async function make(name: string, version: string, fill: (dir: string) => Promise<void>): Promise<Fixture> {
+async function make(
+  name: string,
+  version: string,
+  fill: (dir: string) => Promise<void>,
+  forms: "all" | "directory" = "all",
+): Promise<Fixture> {
   const home = join(CACHE, `${name}-${version}-${Deno.build.arch}`);
   const paths = (base: string): Fixture => ({
     dir: join(base, "rootfs"),
@@ -55,10 +67,12 @@ async function make(name: string, version: string, fill: (dir: string) => Promis
     Deno.mkdirSync(dir, { mode: 0o755 });
     Deno.chmodSync(dir, 0o755);
     await fill(dir);
-    // As `docker export` writes it: numeric owners, no leading "./", directories with their own entries.
-    const names = [...Deno.readDirSync(dir)].map((entry) => entry.name).sort();
-    await run("tar", ["--numeric-owner", "--xattrs", "--sort=name", "-C", dir, "-cf", tar, ...names]);
-    await run("sh", ["-c", 'gzip -1 < "$1" > "$2" && zstd -q -1 "$1" -o "$3"', "sh", tar, gz, zst]);
+    if (forms === "all") {
+      // As `docker export` writes it: numeric owners, no leading "./", directories with their own entries.
+      const names = [...Deno.readDirSync(dir)].map((entry) => entry.name).sort();
+      await run("tar", ["--numeric-owner", "--xattrs", "--sort=name", "-C", dir, "-cf", tar, ...names]);
+      await run("sh", ["-c", 'gzip -1 < "$1" > "$2" && zstd -q -1 "$1" -o "$3"', "sh", tar, gz, zst]);
+    }
     Deno.renameSync(draft, home);
   } catch (error) {
     await run("rm", ["-rf", "--one-file-system", draft]);
@@ -97,14 +111,14 @@ async function buildBusybox(dir: string): Promise<void> {
   Deno.chownSync(join(dir, "home/user"), 1000, 1000);
 }
 
-async function buildDebian(dir: string): Promise<void> {
+async function buildDebian(dir: string, packages: readonly string[]): Promise<void> {
   const { mirror, suite } = readMirror();
   // It mounts /proc in there, which nobody is to see nor to forget.
   await run("unshare", [
     "--mount",
     "debootstrap",
     "--variant=minbase",
-    "--include=libcap2-bin,attr",
+    `--include=${packages.join(",")}`,
     suite,
     dir,
     mirror,
@@ -141,6 +155,9 @@ function readMirror(): { mirror: string; suite: string } {
   if (found === undefined) throw new Error("fixtures: no Debian mirror in /etc/apt/sources.list");
   return found;
 }
+
+// For scripts/vm, which is no program of ours.
+if (import.meta.main) console.log(await systemd());
 
 async function run(command: string, args: string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(command, { args, stdin: "null" }).output();

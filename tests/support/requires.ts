@@ -19,6 +19,7 @@ export type Ability =
   | "userns"
   | "terminal"
   | "network"
+  | "systemd"
   | "guest"
   | `guest:${string}`
   | "disk"
@@ -57,6 +58,7 @@ const CHECKS: Readonly<Record<string, (argument: string) => string | undefined>>
   userns: () => readOr("/proc/sys/user/max_user_namespaces").trim() === "0" ? "forbidden" : undefined,
   terminal: () => isThere("/dev/ptmx") ? undefined : "no /dev/ptmx",
   network: () => Deno.env.get("PADDOCK_TEST_NETWORK") === "1" ? undefined : "PADDOCK_TEST_NETWORK=1 allows it",
+  systemd: () => isThere("/run/systemd/private") ? undefined : "its first process is not systemd",
   guest: (layout) => {
     const guest = Deno.env.get("PADDOCK_GUEST");
     if (guest === undefined) return "not in a virtual machine of scripts/vm";

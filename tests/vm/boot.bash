@@ -2,7 +2,7 @@
 # One guest of scripts/vm: what it is made of, and its life. Read by scripts/vm, which sets PROJECT, `environment`
 # (KEY=VALUE words for the command), `show_console`, `results` (a file for a copy of the output), and has `fail`.
 #
-#   find_host_parts                          once: kernel, programs; fails with the package to install
+#   find_host_parts CGROUP…                  once: kernel, programs; fails with the package to install
 #   boot CGROUP SECONDS COMMAND ARGUMENT…    passes on what the command prints, sets guest_status
 #   undo                                     ends and removes what boot made; to be called on every way out
 
@@ -39,6 +39,18 @@ find_host_parts() {
   # The program itself: what PATH names may be a script for another interpreter, which costs double in there.
   deno=$(deno eval --no-config 'console.log(Deno.execPath())') || fail "no deno on PATH"
   find_kernel
+  guest_root=
+  case " $* " in
+    *" systemd"*) find_systemd_root ;;
+  esac
+}
+
+# Sets `guest_root`: the root filesystem with systemd, made once for this host as those of the tests are.
+find_systemd_root() {
+  need debootstrap debootstrap
+  echo "vm: looking for a root filesystem with systemd, or making one" >&2
+  guest_root=$("$deno" run --quiet --allow-all --no-lock --import-map "$PROJECT/scripts/offline/import_map.json" \
+    "$PROJECT/tests/support/fixtures.ts") || fail "no root filesystem with systemd: see above"
 }
 
 need() {
@@ -94,6 +106,7 @@ make_initramfs() {
   {
     printf 'CGROUP=%q\nPLAIN_DIRECTORIES=%q\n' "$cgroup" "${PLAIN_DIRECTORIES[*]}"
     printf 'MODULES=%q\n' "$modules"
+    printf 'ROOT=%q\n' "$(case $cgroup in systemd*) echo "$guest_root" ;; esac)"
   } >"$tree/vm/settings"
   printf '%s\n' "${shares[@]}" >"$tree/vm/shares"
   write_command "$cgroup" "$@" >"$tree/vm/command"
@@ -138,8 +151,9 @@ boot() {
   deno_dir=$(realpath -m "${DENO_DIR:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/deno}")
   mkdir -p "$deno_dir"
   shares=("$PWD" "$PROJECT" "$deno_dir" "$(dirname "$deno")" "$modules")
-  # Root filesystems that tests have made before, where they are kept elsewhere than by default.
-  [ ! -d "${PADDOCK_FIXTURES-}" ] || shares+=("$(realpath "$PADDOCK_FIXTURES")")
+  # Root filesystems that tests have made before.
+  local fixtures=${PADDOCK_FIXTURES:-/var/cache/paddock-fixtures}
+  [ ! -d "$fixtures" ] || shares+=("$(realpath "$fixtures")")
 
   make_initramfs "$cgroup" "$@"
   make_disks
@@ -250,7 +264,11 @@ print_kernel_line() {
   # What a test guest can do without: each of these costs emulated time at boot or at run time.
   printf 'console=ttyS0 quiet loglevel=4 panic=-1 nokaslr mitigations=off no5lvl init_on_alloc=0 tsc=reliable '
   printf 'no_timer_check nowatchdog audit=0 apparmor=0 cryptomgr.notests '
-  [ "$cgroup" != v2 ] || printf 'cgroup_no_v1=all'
+  case $cgroup in
+    v2 | systemd) printf 'cgroup_no_v1=all' ;;
+    # What systemd calls hybrid: it controls with v1, and knows its units by a unified hierarchy without controllers.
+    systemd-v1) printf 'systemd.unified_cgroup_hierarchy=0' ;;
+  esac
 }
 
 # The guest's stdout and stderr come through FIFOs. They are held open here for reading and writing, so that

@@ -36,7 +36,7 @@ Deno.test("scripts/vm ends with 125 and names the wrong word", async () => {
 Deno.test("scripts/vm --help prints the description at its top and no code", async () => {
   const { code, stdout } = await runScript(["--help"]);
   assertEquals(code, 0);
-  assertStringIncludes(stdout, "scripts/vm run [--cgroup v2|v1|hybrid]");
+  assertStringIncludes(stdout, "scripts/vm run [--cgroup LAYOUT]");
   assertEquals(stdout.includes("set -"), false);
 });
 

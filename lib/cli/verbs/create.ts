@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { UsageError } from "../../base/errors.ts";
 import type { CreateOptions } from "../../runtime/create.ts";
+import { UsageError } from "../../base/errors.ts";
 import { readRoots } from "../run_options.ts";
 import type { Host, Words } from "../types.ts";
 import { speakOn } from "../voice.ts";
+import { readCgroupManager } from "../values/cgroup_manager.ts";
 import { readFlag, readInteger, resolveHostPath } from "../values/flag.ts";
 import { isOn, lastValue } from "../words.ts";
 
@@ -19,7 +20,6 @@ export async function run(words: Words, host: Host): Promise<number> {
 
 /** What `create` and `run` of a bundle are told. */
 export function readCreateOptions(words: Words, host: Host): CreateOptions {
-  refuse(words);
   refuseRootless(words);
   const path = (name: string) => {
     const given = lastValue(words, name);
@@ -38,6 +38,7 @@ export function readCreateOptions(words: Words, host: Host): CreateOptions {
     noPivot: isOn(words, "no-pivot"),
     noNewKeyring: isOn(words, "no-new-keyring"),
     given: { preserved: readPreserved(words), env: host.env },
+    cgroupManager: readCgroupManager(words),
     passedOn: readPassedOn(words, host),
   };
 }
@@ -51,14 +52,6 @@ export function readPassedOn(words: Words, host: Host): string[] {
     ...(file === undefined ? [] : ["--log", resolveHostPath(file, host)]),
     ...(format === undefined ? [] : ["--log-format", format]),
   ];
-}
-
-function refuse(words: Words): void {
-  if (isOn(words, "systemd-cgroup") || lastValue(words, "cgroup-manager") === "systemd") {
-    throw new UsageError("create has no systemd cgroup driver", {
-      hint: "set the engine's cgroup manager to cgroupfs",
-    });
-  }
 }
 
 /**

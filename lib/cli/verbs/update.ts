@@ -16,7 +16,7 @@ import { lastValue } from "../words.ts";
 export async function run(words: Words, host: Host): Promise<number> {
   const request = await readRequest(words, host);
   const { updateContainer } = await import("../../runtime/update.ts");
-  updateContainer(words.positionals[0] ?? "", request, readRoots(words, host), speakOn(host));
+  await updateContainer(words.positionals[0] ?? "", request, readRoots(words, host), speakOn(host));
   return 0;
 }
 
