@@ -56,7 +56,7 @@ Deno.test("every flag that the README names is one of run's", () => {
   const names = new Set(
     run.options.flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]),
   );
-  const ofOthers = new Set(["--help", "--root", "--version"]);
+  const ofOthers = new Set(["--help", "--root", "--version", "--cgroup-manager", "--systemd-cgroup"]);
   const named = QUOTED.filter((text) => /^(--[a-z-]+|-[a-z])( [a-z-]+)?$/.test(text)).map((text) =>
     text.split(" ")[0]!
   );
