@@ -18,6 +18,7 @@ import { join } from "@std/path";
 import { writeArchive } from "./bench/archive.ts";
 import { type Contender, type Field, gather, type Ground, paddockWords } from "./bench/contenders.ts";
 import { compare, type Comparison, summarize } from "./bench/pairs.ts";
+import { pulls } from "./bench/pulls.ts";
 import { type Circumstances, type Figure, formatReport } from "./bench/report.ts";
 import { measureResident } from "./bench/resident.ts";
 import { type Command, type Sample, Stopwatch } from "./bench/stopwatch.ts";
@@ -33,10 +34,12 @@ interface Effort {
   readonly loop: number;
   readonly archiveBytes: number;
   readonly imports: number;
+  /** Of the image that is pulled, unpacked. */
+  readonly imageBytes: number;
 }
 
-const FULL: Effort = { pairs: 40, slowPairs: 10, loop: 100, archiveBytes: 1e9, imports: 3 };
-const QUICK: Effort = { pairs: 4, slowPairs: 2, loop: 10, archiveBytes: 1e8, imports: 1 };
+const FULL: Effort = { pairs: 40, slowPairs: 10, loop: 100, archiveBytes: 1e9, imports: 3, imageBytes: 5e8 };
+const QUICK: Effort = { pairs: 4, slowPairs: 2, loop: 10, archiveBytes: 1e8, imports: 1, imageBytes: 5e7 };
 const CANNOT_BEGIN = 125;
 const INTERRUPTED = 130;
 const SLEEP = ["sleep", "600"];
@@ -101,6 +104,7 @@ function listTasks(ground: Ground, field: Field, effort: Effort): Task[] {
       loops(ground, launcher, peer, effort.loop)
     ),
     imports(ground, effort),
+    ...pulls(ground, effort.imageBytes, effort.imports),
   ];
 }
 

@@ -12,10 +12,20 @@ export interface Archive {
   readonly bytes: number;
 }
 
+/** How an archive differs from others. */
+export interface ArchiveOptions {
+  /** Below which its files lie; `usr/share` unless given. */
+  readonly directory?: string;
+  /** Each piece of 64 bytes comes as many times: gzip makes about that much less of it. 1 unless given. */
+  readonly repeats?: number;
+}
+
 /** Writes a tar of about so many bytes. */
-export function writeArchive(path: string, bytes: number): Archive {
+export function writeArchive(path: string, bytes: number, options: ArchiveOptions = {}): Archive {
+  const { directory = "usr/share", repeats = 1 } = options;
+  const directoryOf = (file: number): string => `${directory}/part-${Math.floor(file / PER_DIRECTORY)}`;
   using file = Deno.openSync(path, { write: true, create: true, truncate: true });
-  const content = randomBytes(LARGEST);
+  const content = repeatPieces(randomBytes(LARGEST), repeats);
   const writer = new BufferedWriter(file);
   const tar = new TarWriter((chunk) => writer.write(chunk));
   const common = { uid: 0, gid: 0, mtimeSec: 1e9, mtimeNsec: 0, linkPath: "", devMajor: 0, devMinor: 0, xattrs: [] };
@@ -40,9 +50,11 @@ export function writeArchive(path: string, bytes: number): Archive {
 const LARGEST = 2 ** 19;
 const PER_DIRECTORY = 20;
 
-function directoryOf(file: number): string {
-  return `usr/share/part-${Math.floor(file / PER_DIRECTORY)}`;
+function repeatPieces(bytes: Uint8Array<ArrayBuffer>, repeats: number): Uint8Array<ArrayBuffer> {
+  return bytes.map((_, i) => bytes[Math.floor(i / PIECE / repeats) * PIECE + i % PIECE]!);
 }
+
+const PIECE = 64;
 
 /** Writes in pieces of a megabyte. */
 class BufferedWriter {

@@ -166,7 +166,8 @@ async function findPodman({ rootfs }: Ground): Promise<Contender | string> {
   };
 }
 
-function findProgram(name: string): string | undefined {
+/** Where a command is; undefined where it is not. */
+export function findProgram(name: string): string | undefined {
   return ENV.PATH.split(":").map((directory) => join(directory, name)).find((path) => existsSync(path));
 }
 
