@@ -315,3 +315,21 @@ test("without a cgroup there are no limits, and no device nodes", async (box) =>
   assertStringIncludes(stderr, "Operation not permitted");
   assertEquals(stdout, Deno.readTextFileSync("/proc/self/cgroup"));
 });
+
+test("HOME is the user's own, by the container's passwd file, where the bundle says nothing of it", async (box) => {
+  const env = ["PATH=/bin"];
+  const bundle = makeBundle(box, {
+    args: ["sh", "-c", "echo $HOME; exec sleep 4440"],
+    process: { env, user: { uid: 1000, gid: 1000 } },
+  });
+  const id = `home-${Deno.pid}`;
+  const file = await create(box, id, bundle);
+  await ok(box, "start", id);
+  await waitFor("its home", () => Deno.readTextFileSync(file) !== "");
+  assertEquals(Deno.readTextFileSync(file), "/home/user\n");
+  assertEquals(await ok(box, "exec", id, "sh", "-c", "echo $HOME"), "/home/user\n");
+  assertEquals(await ok(box, "exec", "--user", "0", id, "sh", "-c", "echo $HOME"), "/root\n");
+  assertEquals(await ok(box, "exec", "--user", "77", id, "sh", "-c", "echo $HOME"), "/\n");
+  assertEquals(await ok(box, "exec", "--env", "HOME=/own", id, "sh", "-c", "echo $HOME"), "/own\n");
+  await ok(box, "delete", "--force", id);
+});

@@ -34,6 +34,7 @@ import { createContainer, type OwnedContainer, RECORD_FILE } from "../state/cont
 import type { Roots } from "../state/root.ts";
 import { type Given, type Handed, takeDescriptors, withVariables } from "./descriptors.ts";
 import { eraseContainer } from "./erase_container.ts";
+import { withHome } from "./home.ts";
 import { compileFilter } from "./filter.ts";
 import { prepareCgroup } from "./prepare_cgroup.ts";
 import { findPresent } from "./prepare.ts";
@@ -171,7 +172,9 @@ async function create(
     ...(count === 0 ? {} : { preserved: count }),
     ...cgroup.setting,
   };
-  const plan = planContainer(withEnvironment(config, env), facts, setting);
+  // Not in the configuration that is kept: a further process may be another user's.
+  const process = withHome(config.process, config.root.path, config.mounts);
+  const plan = planContainer(withEnvironment({ ...config, process }, env), facts, setting);
   if (options.cgroupManager === "cgroupfs") demandEmpty(plan.cgroupPaths);
   const record = {
     id: owned.id,

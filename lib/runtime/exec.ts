@@ -22,6 +22,7 @@ import { makeDirectory, type Roots } from "../state/root.ts";
 import { type LiveContainer, openLive } from "./container_processes.ts";
 import { takeDescriptors } from "./descriptors.ts";
 import { chooseCgroups, parseSubCgroups } from "./exec_cgroups.ts";
+import { withHome } from "./home.ts";
 import { compileFilter } from "./filter.ts";
 import { COMMAND_FILE } from "./finish_exec.ts";
 import { requireRoot } from "./run.ts";
@@ -74,7 +75,8 @@ export async function execInContainer(options: ExecOptions, voice: Voice): Promi
   requireRoot(facts);
   const seen = openRunning(options);
   const own = parseConfigText(Deno.readTextFileSync(`${seen.directory}/config.json`));
-  const { process, left } = grantCapabilities(chooseProcess(own.process, options, seen), facts.capabilities);
+  const chosen = withHome(chooseProcess(own.process, options, seen), `/proc/${seen.pid}/root`);
+  const { process, left } = grantCapabilities(chosen, facts.capabilities);
   left.forEach(({ path, problem }) => voice.note(`${path}: ${problem}; left out`));
   checkTerminal(process, options);
   takeDescriptors({ preserved: options.preserved, env: () => undefined });
