@@ -88,7 +88,7 @@ import {
 } from "./process.ts";
 import { planRelay, planStreams, planTerminalSize, TERMINAL_REGIONS } from "./terminal.ts";
 import { planSeccomp } from "./seccomp/acts.ts";
-import { hasListener, LISTENER_REGIONS, planListener, planReachAgent } from "./seccomp/listener.ts";
+import { hasListener, LISTENER_REGIONS, planLeaveAgent, planListener, planReachAgent } from "./seccomp/listener.ts";
 import { planDirectories, planPivot, planPropagation, planRemoval, planRootfs } from "./rootfs.ts";
 import { withRunId } from "./run_id.ts";
 import { isWatched } from "./creation.ts";
@@ -295,6 +295,7 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     planDirectoryCheck(config),
     ...(config.process.terminal && setting.creation?.consoleSocket !== undefined ? [planHandOver()] : []),
     ...(config.process.terminal ? [planStreams(config)] : []),
+    ...(early.length === 0 ? [] : planLeaveAgent(config)),
     ...(setting.creation === undefined
       ? []
       : planWaitForStart(config, { filter: early, report: setting.creation.report })),

@@ -135,6 +135,117 @@ const OF_RUNC: readonly Difference[] = [
   },
 ];
 
+const HOOK_FAILS =
+  "runtime.md/lifecycle: a startContainer hook that fails is an error of start, and the command does " +
+  "not run";
+const ORDER = "config.md/hooks: prestart, createRuntime and createContainer are called by create, in that order";
+
+const HOOKS_AND_SECCOMP: readonly Difference[] = [
+  {
+    ...RUNC,
+    reason: "poststart is called by create, before the command runs",
+    rules: [
+      ORDER,
+      "config.md/hooks: startContainer and poststart are called by start, around the command's beginning",
+      "config.md/hooks: poststop is called by delete, before it returns",
+      "config.md/hooks: the state is on standard input: poststart",
+    ],
+  },
+  { ...RUNC, reason: "start does not wait for it", rules: [HOOK_FAILS] },
+  {
+    ...RUNC,
+    reason: "the others are not called",
+    rules: ["runtime.md/lifecycle: a poststop hook that fails is a warning, and the others are called"],
+  },
+  {
+    ...RUNC,
+    reason: "it does not know some of them",
+    rules: ["config-linux.md/seccomp: every architecture of the list is one"],
+  },
+  {
+    ...RUNC,
+    reason: "it takes no flags",
+    rules: ["TSYNC", "LOG", "SPEC_ALLOW"].map((flag) =>
+      `config-linux.md/seccomp: SECCOMP_FILTER_FLAG_${flag} is a flag`
+    ),
+  },
+  {
+    ...RUNC,
+    reason: "it is passed over",
+    rules: [
+      "config-linux.md/seccomp/syscalls: names has one entry at least",
+      "config-linux.md/seccomp/syscalls: names is required",
+      "config-linux.md/seccomp/syscalls: errnoRet with an action that gives none is an error",
+      "config-linux.md/seccomp: defaultErrnoRet with an action that gives none is an error",
+      "config-linux.md/seccomp/syscalls/args: index is required",
+      "config-linux.md/seccomp/syscalls/args: value is required",
+      "config-linux.md/seccomp: listenerMetadata is not without listenerPath",
+    ],
+  },
+  {
+    ...CRUN,
+    reason: "the state has no pid, or another bundle, in the container's namespaces",
+    rules: ["createContainer", "startContainer"].map((name) =>
+      `config.md/hooks: the state is on standard input: ${name}`
+    ),
+  },
+  {
+    ...CRUN,
+    reason: "start can return before startContainer was called",
+    sometimes: true,
+    rules: ["config.md/hooks: startContainer and poststart are called by start, around the command's beginning"],
+  },
+  {
+    ...CRUN,
+    reason: "0 is no limit to it",
+    rules: ["config.md/hooks: timeout is greater than zero, and 0 is an error"],
+  },
+  {
+    ...CRUN,
+    reason: "they are not called then",
+    rules: ["runtime.md/lifecycle: when a hook of create fails poststop is called"],
+  },
+  { ...CRUN, reason: "start does not wait for it", rules: [HOOK_FAILS] },
+  {
+    ...CRUN,
+    reason: "it does not know some of them",
+    rules: ["config-linux.md/seccomp: every architecture of the list is one"],
+  },
+  {
+    ...CRUN,
+    reason: "it is passed over",
+    rules: [
+      "config-linux.md/seccomp/syscalls: names has one entry at least",
+      "config-linux.md/seccomp/syscalls/args: index is required",
+      "config-linux.md/seccomp/syscalls/args: value is required",
+      "config-linux.md/seccomp: listenerMetadata is not without listenerPath",
+    ],
+  },
+  {
+    ...CRUN,
+    reason: "it connects whenever there is a path",
+    rules: ["config-linux.md/seccomp: listenerPath is ignored where nothing notifies"],
+  },
+  {
+    ...CRUN,
+    reason: "ociVersion is that of the state's own format",
+    rules: [
+      "config-linux.md/container-process-state: it is sent once, as JSON, with all that is required, and it closes",
+    ],
+  },
+  {
+    ...CRUN,
+    reason: "it has words of its own; engines look for those as well",
+    rules: [
+      ...["state", "start", "kill", "delete", "pause", "resume"].map((verb) =>
+        `engines/containerd: ${verb} of a container that does not exist says "does not exist"`
+      ),
+      'engines/containerd: kill of one that has stopped says "container not running"',
+      "engines/log: with --log-format json an error is a line with level, msg and time",
+    ],
+  },
+];
+
 const OF_CRUN: readonly Difference[] = [
   { ...CRUN, reason: "it is ended and deleted", rules: [DELETE_CREATED] },
   {
@@ -272,4 +383,4 @@ const OF_CRUN: readonly Difference[] = [
 ];
 
 /** All of them. */
-export const DIFFERENCES: readonly Difference[] = [...OF_PADDOCK, ...OF_RUNC, ...OF_CRUN];
+export const DIFFERENCES: readonly Difference[] = [...OF_PADDOCK, ...OF_RUNC, ...OF_CRUN, ...HOOKS_AND_SECCOMP];

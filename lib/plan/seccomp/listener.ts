@@ -67,6 +67,16 @@ export function planReachAgent(config: Config, { version: [major, minor], releas
 }
 
 /**
+ * In the child, before the filter, and when it shares no descriptors any more: the agent hears the end of the connection
+ * when the launcher has sent all.
+ */
+export function planLeaveAgent(config: Config): Act[] {
+  if (!hasListener(config)) return [];
+  const why = "the launcher alone speaks to it, and the connection ends with that";
+  return [{ what: "leave the seccomp agent", why, shell: [], steps: [step("close", [AGENT_FD])] }];
+}
+
+/**
  * In the launcher, once the child is about to put the filter on: waits for that, and hands the listener over.
  *
  * @param label of its first step.
@@ -121,6 +131,7 @@ function sendListener(config: Config, state: ListenerState): Act[] {
       step("close", [previous(4)]),
       step("@store", [{ region: TAKEN }, 1]),
       ...sendDescriptor(AGENT_FD, LISTENER_FD, data(), new TextEncoder().encode(message).length),
+      step("close", [AGENT_FD], { onNegative: "next" }),
     ],
   }];
 }
