@@ -282,6 +282,11 @@ test("a container in the background has its network, and what of it is taken bac
   ]);
   assertEquals(code, 0, stderr);
   assertEquals(await host.inWorld(onHost("192.0.2.2", 8080)), "web\n");
+  // Stopped it has none, and started again it has one.
+  assertEquals((await host.paddock(["stop", "-t", "0", "web"])).code, 0);
+  assertEquals(await elements(host), "");
+  assertEquals((await host.paddock(["start", "web"])).code, 0);
+  assertEquals(await host.inWorld(onHost("192.0.2.2", 8080)), "web\n");
   assertEquals((await host.paddock(["rm", "-f", "web"])).code, 0);
   assertEquals(await elements(host), "");
   assertEquals(JSON.parse((await host.paddock(["network", "inspect", "bridge"])).stdout)[0].containers, []);
