@@ -145,6 +145,8 @@ test("a layer holds the changes alone, with whiteouts, and is the same whenever 
     "d/",
     "d/.wh.gone",
     "d/stays",
+    // Where the volume is mounted.
+    "data/",
     "etc/",
     "etc/.wh.passwd",
     "fresh/",

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { findFuseOverlay } from "./fuse_overlay.ts";
 import { CAPABILITIES } from "../base/capabilities.ts";
 import { formatSize } from "../base/sizes.ts";
 import { LIMIT_CHECKS } from "./doctor_limits.ts";
@@ -113,13 +114,15 @@ export const CHECKS: readonly Check[] = [
     id: "overlay",
     title: "overlay",
     group: "to run a container",
-    check: ({ facts, overlayTrial }) => {
-      const remedy = "modprobe overlay; without it a root filesystem is copied for each run";
-      if (!facts.has.overlay) return no("the kernel has none", remedy);
+    check: ({ facts, overlayTrial, exists }) => {
+      const instead = findFuseOverlay(exists) === undefined
+        ? "until then an image is copied for each run; fuse-overlayfs, installed, would mount it"
+        : "until then fuse-overlayfs mounts images, which is slower";
+      if (!facts.has.overlay) return no("the kernel has none", `modprobe overlay; ${instead}`);
       if (overlayTrial === undefined) return ok("known to the kernel; not tried");
       return overlayTrial.works
         ? ok(overlayTrial.detail)
-        : no(overlayTrial.detail, "keep the data on ext4, xfs, btrfs or tmpfs: --data-root DIR");
+        : no(overlayTrial.detail, `keep the data on ext4, xfs, btrfs or tmpfs: --data-root DIR; ${instead}`);
     },
   },
   {

@@ -31,7 +31,7 @@ import {
 } from "../kernel/fs.ts";
 import { openInRoot } from "../kernel/in_root.ts";
 import type { Segment } from "./tar_header.ts";
-import { isOpaque, isWhiteout, type LowerTree } from "./lower_tree.ts";
+import { isOpaque, isWhiteout, type LowerTree, OPAQUE_FILE, WHITEOUT_PREFIX } from "./lower_tree.ts";
 import type { EntryType } from "./tar_entry.ts";
 import { TarWriter } from "./tar_writer.ts";
 
@@ -70,6 +70,8 @@ export interface LayerExport {
   readonly openMerged: () => Fd;
   /** The ids that the container has for those on disk; absent where they are the same. */
   readonly ids?: { readonly uid: (id: number) => number; readonly gid: (id: number) => number };
+  /** fuse-overlayfs made the upper directory: where it cannot make an overlay's marks it makes those of layers. */
+  readonly hasNamedMarks?: boolean;
   /** Told what cannot be in a layer. */
   readonly note: (line: string) => void;
 }
@@ -151,7 +153,9 @@ class TreeExporter implements Disposable {
       // Removed since the directory was read.
       if (stat === undefined) continue;
       const childPath = path === "" ? name : `${path}/${name}`;
-      if (this.layer !== undefined && name.startsWith(WHITEOUT_PREFIX)) {
+      if (isOwn && this.layer!.hasNamedMarks && name.startsWith(WHITEOUT_PREFIX)) {
+        if (name !== OPAQUE_FILE) this.#writeWhiteout(path === "" ? name.slice(4) : `${path}/${name.slice(4)}`);
+      } else if (this.layer !== undefined && name.startsWith(WHITEOUT_PREFIX)) {
         this.layer.note(`${quoteName(childPath)} is left out: in a layer its name says that another file was removed`);
       } else if (isOwn && isWhiteout(stat)) this.#writeWhiteout(childPath);
       else this.#writeChild(tree, directory.number, name, childPath, stat);
@@ -174,7 +178,7 @@ class TreeExporter implements Disposable {
   #hideBelow(path: ByteString): void {
     const below = this.layer!.lower.stat(path === "" ? [] : path.split("/"));
     if (below === undefined || (below.mode & S.IFMT) !== S.IFDIR) return;
-    this.writer.entry({ ...MARK, path: path === "" ? OPAQUE_NAME : `${path}/${OPAQUE_NAME}` });
+    this.writer.entry({ ...MARK, path: path === "" ? OPAQUE_FILE : `${path}/${OPAQUE_FILE}` });
   }
 
   /** What is not below need not be hidden. */
@@ -239,9 +243,6 @@ class TreeExporter implements Disposable {
     return ids === undefined ? described : { ...described, uid: ids.uid(stat.uid), gid: ids.gid(stat.gid) };
   }
 }
-
-const OPAQUE_NAME = ".wh..wh..opq";
-const WHITEOUT_PREFIX = ".wh.";
 
 /** An entry that stands for no file. */
 const MARK = {
@@ -320,5 +321,6 @@ function findSegments(fd: number, size: number): Segment[] | undefined {
 }
 
 function isLeftOut(name: ByteString): boolean {
-  return name.startsWith("trusted.overlay.") || name.startsWith("user.overlay.") || name === "security.selinux";
+  return name.startsWith("trusted.overlay.") || name.startsWith("user.overlay.") ||
+    name.startsWith("user.fuseoverlayfs.") || name === "security.selinux";
 }

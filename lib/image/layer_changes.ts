@@ -7,7 +7,7 @@ import { type ByteString, quoteName } from "../base/byte_string.ts";
 import { Fd } from "../kernel/fd.ts";
 import { type FileStat, listDirectory, O, S, statAt } from "../kernel/fs.ts";
 import { openInRoot, tryOpenInRoot } from "../kernel/in_root.ts";
-import { isOpaque, isWhiteout, type LowerTree } from "./lower_tree.ts";
+import { isOpaque, isWhiteout, type LowerTree, OPAQUE_FILE, WHITEOUT_PREFIX } from "./lower_tree.ts";
 
 /** One changed path, absolute in the container. */
 export interface Change {
@@ -21,10 +21,16 @@ export interface Change {
  * @param upper descriptor of the upper directory, which a container may be changing meanwhile.
  * @param lower the layers below.
  * @param openMerged opens the layers below as one tree, for what a whole directory hides; closed here.
+ * @param hasNamedMarks fuse-overlayfs made the upper directory.
  * @throws KernelError for what cannot be read.
  */
-export function listChanges(upper: number, lower: LowerTree, openMerged: () => Fd): Change[] {
-  using lister = new ChangeLister(upper, lower, openMerged);
+export function listChanges(
+  upper: number,
+  lower: LowerTree,
+  openMerged: () => Fd,
+  hasNamedMarks = false,
+): Change[] {
+  using lister = new ChangeLister(upper, lower, openMerged, hasNamedMarks);
   lister.visit([]);
   return lister.changes.sort((a, b) => a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
 }
@@ -37,6 +43,7 @@ class ChangeLister implements Disposable {
     private readonly upper: number,
     private readonly lower: LowerTree,
     private readonly openMerged: () => Fd,
+    private readonly hasNamedMarks: boolean,
   ) {}
 
   [Symbol.dispose](): void {
@@ -52,7 +59,9 @@ class ChangeLister implements Disposable {
     for (const { name } of listDirectory(directory.number, quoteName(path))) {
       names.add(name);
       const stat = statAt(directory.number, name);
-      if (stat !== undefined) this.#look([...parts, name], stat, hides);
+      if (stat !== undefined && name.startsWith(WHITEOUT_PREFIX) && this.hasNamedMarks) {
+        this.#noteMark(parts, name);
+      } else if (stat !== undefined) this.#look([...parts, name], stat, hides);
     }
     if (hides && !isFresh) this.#listHidden(parts, names);
   }
@@ -67,6 +76,12 @@ class ChangeLister implements Disposable {
     if (!isDirectory(stat)) return;
     const covers = below !== undefined && isDirectory(below);
     this.visit(parts, (hides && !covers) || below === undefined || !covers);
+  }
+
+  /** fuse-overlayfs marks by name what was removed where it can make no device nodes. */
+  #noteMark(parts: readonly ByteString[], name: ByteString): void {
+    const hidden = [...parts, name.slice(WHITEOUT_PREFIX.length)];
+    if (name !== OPAQUE_FILE && this.lower.stat(hidden) !== undefined) this.#note("deleted", hidden);
   }
 
   /** Names of a directory below that is hidden as a whole. */

@@ -8,7 +8,7 @@ import { Fd } from "../kernel/fd.ts";
 import * as calls from "../kernel/file_calls.ts";
 import { type FileStat, listDirectory, O, openDirectory, readLinkAt, S, statAt, statFd } from "../kernel/fs.ts";
 import { tryOpenInRoot } from "../kernel/in_root.ts";
-import { isOpaque, isWhiteout } from "./lower_tree.ts";
+import { isOpaque, isWhiteout, WHITEOUT_PREFIX } from "./lower_tree.ts";
 import type { TarEntry, TarSink } from "./tar_entry.ts";
 import { readLayerEntry } from "./whiteout.ts";
 
@@ -99,6 +99,7 @@ export class LayerCheck implements TarSink, Disposable {
   }
 
   #compareWhiteout(path: ByteString): void {
+    if (this.#hasMark(path)) return;
     const fd = tryOpenInRoot(this.#root.number, path, O.PATH | O.NOFOLLOW);
     if (fd < 0) {
       return this.#isReplaced(path) ? undefined : this.#fault(path, "is to be removed of the layers below, and is not");
@@ -113,6 +114,15 @@ export class LayerCheck implements TarSink, Disposable {
     if (fd < 0) return this.#isReplaced(path) ? undefined : this.#fault(path, "is no directory");
     using directory = new Fd(fd);
     if (!isOpaque(directory.number)) this.#fault(path, "is to hide the layers below, and does not");
+  }
+
+  /** Is the name hidden by a file, where the filesystem takes no device nodes? */
+  #hasMark(path: ByteString): boolean {
+    const slash = path.lastIndexOf("/") + 1;
+    const mark = `${path.slice(0, slash)}${WHITEOUT_PREFIX}${path.slice(slash)}`;
+    const fd = tryOpenInRoot(this.#root.number, mark, O.PATH | O.NOFOLLOW);
+    if (fd >= 0) calls.close(fd);
+    return fd >= 0;
   }
 
   /** Did a later entry put something else in the place of a directory above? */
@@ -135,6 +145,7 @@ export class LayerCheck implements TarSink, Disposable {
       if (stat === undefined) continue;
       const childPath = path === "" ? name : `${path}/${name}`;
       if ((stat.mode & S.IFMT) === S.IFDIR) this.#findStrangers(childPath);
+      else if (this.isLayer && name.startsWith(WHITEOUT_PREFIX) && stat.size === 0) continue;
       else if (!this.#inodes.has(stat.ino)) this.#fault(childPath, "is not of the layer");
     }
   }

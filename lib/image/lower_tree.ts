@@ -24,6 +24,13 @@ import {
 /** The attribute by which an overlay hides what lies below a directory (the kernel's `filesystems/overlayfs.rst`). */
 export const OPAQUE_XATTR = "trusted.overlay.opaque";
 
+/**
+ * The marks by name, as in the archives of layers: where a filesystem takes no device nodes and no `trusted` attributes,
+ * as an overlay itself does not. fuse-overlayfs knows them; no file of an image can have such a name.
+ */
+export const WHITEOUT_PREFIX = ".wh.";
+export const OPAQUE_FILE = ".wh..wh..opq";
+
 /** What is known of a directory that others lie over. */
 export interface DirectoryModel {
   readonly stat: FileStat;
@@ -54,7 +61,8 @@ export class LowerTree implements Disposable {
     if (name === undefined) return this.#layers[0] === undefined ? undefined : statFd(this.#layers[0].number);
     return this.#visit(parts.slice(0, -1), (directory) => {
       const found = statAt(directory, name);
-      return found === undefined ? "below" : isWhiteout(found) ? undefined : found;
+      if (found === undefined) return hidesName(directory, name) ? undefined : "below";
+      return isWhiteout(found) ? undefined : found;
     });
   }
 
@@ -94,7 +102,7 @@ export class LowerTree implements Disposable {
     const name = at.pop() ?? ".";
     return this.#visit(at, (directory) => {
       const found = statAt(directory, name);
-      if (found === undefined) return "below";
+      if (found === undefined) return hidesName(directory, name) ? undefined : "below";
       return isWhiteout(found) ? undefined : calls.openat(directory, toCBytes(name), flags | O.NOFOLLOW | O.CLOEXEC);
     }) ?? -E.NOENT;
   }
@@ -103,11 +111,8 @@ export class LowerTree implements Disposable {
   #readLink(parent: readonly ByteString[], name: ByteString): ByteString | undefined {
     return this.#visit(parent, (directory) => {
       const found = statAt(directory, name);
-      return found === undefined
-        ? "below"
-        : (found.mode & S.IFMT) === S.IFLNK
-        ? readLinkAt(directory, name)
-        : undefined;
+      if (found === undefined) return hidesName(directory, name) ? undefined : "below";
+      return (found.mode & S.IFMT) === S.IFLNK ? readLinkAt(directory, name) : undefined;
     });
   }
 
@@ -132,7 +137,8 @@ export class LowerTree implements Disposable {
     for (const part of parts) {
       const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
       const fd = calls.openat(at, toCBytes(part), flags);
-      if (fd === -E.NOENT) return isHidden ? undefined : "below";
+      if (fd === -E.NOENT) return isHidden || hidesName(at, part) ? undefined : "below";
+      isHidden ||= hidesName(at, part);
       // A whiteout, or something else that is no directory, ends the search.
       if (fd === -E.NOTDIR || fd === -E.LOOP) return undefined;
       at = stack.use(new Fd(check(quoteName(part), "open", fd))).number;
@@ -146,7 +152,13 @@ export class LowerTree implements Disposable {
 /** Does a directory hide all below it? @param directory descriptor, not O_PATH. */
 export function isOpaque(directory: number): boolean {
   const value = new Uint8Array(1);
-  return calls.fgetxattr(directory, OPAQUE_NAME, value) === 1 && value[0] === 0x79;
+  if (calls.fgetxattr(directory, OPAQUE_NAME, value) === 1 && value[0] === 0x79) return true;
+  return statAt(directory, OPAQUE_FILE) !== undefined;
+}
+
+/** Is there a mark by name that what is called so lies below no more? */
+function hidesName(directory: number, name: ByteString): boolean {
+  return statAt(directory, `${WHITEOUT_PREFIX}${name}`) !== undefined;
 }
 
 function split(path: ByteString): ByteString[] {

@@ -92,7 +92,12 @@ async function makeArchive(store: LayerStore, chainId: string, spool: string, ou
   using root = openDirectory(`${layerPath(store.dataRoot, chainId)}/rootfs`);
   {
     using file = Deno.openSync(spool, { write: true, create: true, truncate: true, mode: 0o600 });
-    exportLayer(root.number, (bytes) => writeAll(file, bytes), { lower, openMerged: noHints, note: () => {} });
+    exportLayer(root.number, (bytes) => writeAll(file, bytes), {
+      lower,
+      openMerged: noHints,
+      hasNamedMarks: true,
+      note: () => {},
+    });
   }
   await copyFile(spool, output);
 }

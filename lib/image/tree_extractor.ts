@@ -26,7 +26,14 @@ import { removeTreeAt } from "../kernel/remove_tree.ts";
 import { KernelError } from "../kernel/syscall.ts";
 import { checkLimit, DEFAULT_LIMITS, type ExtractLimits } from "./extract_limits.ts";
 import { LinkGuard } from "./link_guard.ts";
-import { type DirectoryModel, isWhiteout, type LowerTree, OPAQUE_XATTR } from "./lower_tree.ts";
+import {
+  type DirectoryModel,
+  isWhiteout,
+  type LowerTree,
+  OPAQUE_FILE,
+  OPAQUE_XATTR,
+  WHITEOUT_PREFIX,
+} from "./lower_tree.ts";
 import { ParentCache } from "./parent_cache.ts";
 import { type LayerEntry, readLayerEntry } from "./whiteout.ts";
 import type { TarEntry, TarSink } from "./tar_entry.ts";
@@ -237,7 +244,9 @@ export class TreeExtractor implements TarSink, Disposable {
     const there = statAt(parent, meaning.name);
     // This layer's own files stay: a whiteout is about those below. Only a directory would show them still.
     if (there !== undefined) return (there.mode & S.IFMT) === S.IFDIR ? this.#markOpaque(parent, cName) : undefined;
-    ensure(entry.path, "mknodat", calls.mknodat(parent, cName, S.IFCHR, 0));
+    const result = calls.mknodat(parent, cName, S.IFCHR, 0);
+    if (refusesMarks(result)) this.#markByName(parent, `${WHITEOUT_PREFIX}${meaning.name}`);
+    else ensure(entry.path, "mknodat", result);
   }
 
   #markOpaque(parent: number, name: calls.CName): void {
@@ -245,8 +254,15 @@ export class TreeExtractor implements TarSink, Disposable {
     const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
     const fd = check(what, "open", calls.openat(parent, name, flags));
     const result = calls.fsetxattr(fd, toCBytes(OPAQUE_XATTR), OPAQUE_VALUE);
+    if (refusesMarks(result)) this.#markByName(fd, OPAQUE_FILE);
     calls.close(fd);
-    check(what, "setxattr trusted.overlay.opaque", result);
+    if (!refusesMarks(result)) check(what, "setxattr trusted.overlay.opaque", result);
+  }
+
+  /** An empty file in the place of a mark that the filesystem does not take; there it is no overlay's lower layer either. */
+  #markByName(directory: number, name: ByteString): void {
+    const fd = calls.openat(directory, toCBytes(name), O.WRONLY | O.CREAT | O.NOFOLLOW | O.CLOEXEC, 0o600);
+    calls.close(check(quoteName(name), "openat", fd));
   }
 
   /** The directory of an entry; those of a layer that are missing are made like the ones below. */
@@ -472,6 +488,11 @@ export function splitPath(path: ByteString, entry: ByteString, limits: ExtractLi
   checkLimit("directories in a path", parts.length, limits.depth);
   if (parts.some((part) => part.length > 255)) throw refusal(entry, "has a name longer than 255 bytes");
   return parts;
+}
+
+/** Does a filesystem not take an overlay's marks, being one itself, or another that has not got them? */
+function refusesMarks(result: number): boolean {
+  return result === -E.PERM || result === -E.OPNOTSUPP;
 }
 
 /** Of the overlay filesystem itself: from an archive they would hide or redirect files of other layers. */

@@ -96,8 +96,18 @@ export type RootfsSource =
     readonly path: string;
     /** True where files belong to the ids of the container's user namespace already, as those of an OCI bundle do. */
     readonly owned?: boolean;
+    /** Layers that are laid over one another there before the launcher starts, where the kernel has no overlay for it. */
+    readonly merged?: MergedLayers;
   }
   | OverlayRootfs;
+
+/** How layers become one directory without the kernel's overlay. */
+export interface MergedLayers {
+  /** `fuse`: fuse-overlayfs mounts them, with `upper` and `work` beside the rootfs; `copy`: they are copied. */
+  readonly by: "fuse" | "copy";
+  /** The topmost first. */
+  readonly lower: readonly string[];
+}
 
 /** Directories that stay as they are, with a throw-away one over them. */
 export interface OverlayRootfs {

@@ -159,6 +159,7 @@ function writeLayer(path: string, record: ContainerRecord, below: StoredLayer | 
   }, {
     lower,
     openMerged: () => openMerged(layers, true),
+    hasNamedMarks: record.layering === "fuse",
     ...(record.ids === undefined ? {} : { ids: { uid: mapBack(record.ids.uid), gid: mapBack(record.ids.gid) } }),
     note: (line) => voice.note(line),
   });

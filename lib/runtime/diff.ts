@@ -22,5 +22,5 @@ export function diffContainer(word: string, roots: Roots): Change[] {
   }
   using lower = new LowerTree(below);
   using root = openDirectory(upper);
-  return listChanges(root.number, lower, () => openMerged(below));
+  return listChanges(root.number, lower, () => openMerged(below), record?.layering === "fuse");
 }

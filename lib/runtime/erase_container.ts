@@ -118,7 +118,7 @@ export async function attempt(body: () => Promise<void>): Promise<Problem[]> {
 const MNT_DETACH = 2;
 
 /** Takes off every mount at or below a directory, the last one first. */
-function unmountBelow(directory: string): Problem[] {
+export function unmountBelow(directory: string): Problem[] {
   const below = readMounts().filter(({ target }) => target === directory || target.startsWith(`${directory}/`));
   return below.reverse().flatMap(({ target }) => {
     const answer = syscall("umount2", target, MNT_DETACH);

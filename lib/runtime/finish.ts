@@ -13,7 +13,7 @@ import { decodeData, type Program } from "../program/decode.ts";
 import { inheritContainer, type OwnedContainer, readRecord } from "../state/container.ts";
 import type { ContainerExit, ContainerRecord } from "../state/record.ts";
 import type { Roots } from "../state/root.ts";
-import { eraseContainer, leaveNetworkOf, removeCgroupsOf } from "./erase_container.ts";
+import { eraseContainer, leaveNetworkOf, removeCgroupsOf, unmountBelow } from "./erase_container.ts";
 import { explainFault } from "./explain_fault.ts";
 import { inWordsOfEngines } from "./finish_exec.ts";
 import { explainDeath } from "./explain_death.ts";
@@ -116,6 +116,7 @@ async function keep(
   const problems = [
     ...await removeCgroupsOf(owned.id, record),
     ...await leaveNetworkOf(owned.directory, roots, record),
+    ...(record.dataDir === undefined ? [] : unmountBelow(record.dataDir)),
   ];
   owned.writeRecord({ ...rest, exit });
   owned.lock.release();

@@ -11,6 +11,7 @@ import { type ImagePlace, parseImageWord } from "../image/image_word.ts";
 import { isLayout } from "../image/is_layout.ts";
 import { completeName } from "../image/reference.ts";
 import { isThere } from "../kernel/syscall.ts";
+import { mountOf } from "../plan/binds.ts";
 import type { OverlayRootfs, RootfsSource } from "../plan/setting.ts";
 import type { ImageConfig } from "../spec/image_config.ts";
 import type { RunOptions } from "../spec/run_options.ts";
@@ -115,19 +116,38 @@ async function openPlace(
   mode: OpenMode,
   voice: Voice,
 ): Promise<OpenedImage> {
-  requireOverlay(facts);
+  const way = await chooseLayering(options, facts);
   const { openLayers } = await import("./open_archive.ts");
-  return overlaidImage(await openLayers(place, options.dataRoot, mode, voice), options);
+  return overlaidImage(await openLayers(place, options.dataRoot, mode, voice), options, way);
 }
 
 /** An image that was loaded or pulled, or is pulled now. */
 async function openName(options: RunOptions, facts: Facts, mode: OpenMode, voice: Voice): Promise<OpenedImage> {
-  requireOverlay(facts);
+  const way = await chooseLayering(options, facts);
   const { openByName } = await import("./open_name.ts");
-  return overlaidImage(await openByName(options, mode, voice), options);
+  return overlaidImage(await openByName(options, mode, voice), options, way);
 }
 
-function overlaidImage({ lower, layers, config: own, id }: OpenedLayers, options: RunOptions): OpenedImage {
+/** How the layers of an image become a rootfs: the kernel's overlay wherever that is possible. */
+async function chooseLayering(options: RunOptions, facts: Facts): Promise<"overlay" | "fuse" | "copy"> {
+  if (facts.has.overlay && isFitForOverlay(options.dataRoot, facts)) return "overlay";
+  if (options.rwSave !== undefined) requireOverlay(facts);
+  const { findLayering } = await import("./merged_rootfs.ts");
+  return findLayering(options, facts);
+}
+
+/** Filesystems that an overlay is known to write into. Any other is tried. */
+function isFitForOverlay(dataRoot: string, { mounts }: Facts): boolean {
+  return ["ext4", "xfs", "btrfs", "tmpfs", "ext3", "f2fs", "zfs", "bcachefs"].includes(
+    mountOf(dataRoot, mounts)?.type ?? "",
+  );
+}
+
+function overlaidImage(
+  { lower, layers, config: own, id }: OpenedLayers,
+  options: RunOptions,
+  way: "overlay" | "fuse" | "copy",
+): OpenedImage {
   const { config, notes } = findImageConfig({
     ...configFile(options),
     ...(own === undefined ? {} : { own: { text: own, name: options.image } }),
@@ -141,7 +161,10 @@ function overlaidImage({ lower, layers, config: own, id }: OpenedLayers, options
     layers,
     overlaid: true,
     ...(id === undefined ? {} : { id }),
-    rootfs: (place) => overlay(lower, options, place),
+    rootfs: (place) =>
+      way === "overlay"
+        ? overlay(lower, options, place)
+        : { kind: "directory", path: `${place.dataDir}/rootfs`, merged: { by: way, lower } },
   };
 }
 

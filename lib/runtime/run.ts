@@ -15,7 +15,7 @@ import { becomeLauncher } from "../kernel/launch.ts";
 import { selfCommand } from "../kernel/self.ts";
 import { planContainer } from "../plan/build.ts";
 import { KEPT_FILE } from "../plan/freshness.ts";
-import { LOCK_FD, type RootfsSource, RUN_ID_DIGITS } from "../plan/setting.ts";
+import { LOCK_FD, type MergedLayers, type RootfsSource, RUN_ID_DIGITS } from "../plan/setting.ts";
 import { assemble, markJustMade } from "../program/assemble.ts";
 import type { Config } from "../spec/config.ts";
 import { writeConfigText } from "../spec/config_text.ts";
@@ -60,7 +60,8 @@ export async function runContainer(options: RunOptions, beginning: Beginning, vo
   const image = await openImage(options, facts, "import", voice);
   image.notes.forEach((note) => voice.note(note));
   // What was guessed the user is told each time.
-  if (cacheable !== undefined && image.notes.length === 0 && !hasVolumes(options, image)) {
+  const isReady = !hasVolumes(options, image) && mergedOf(image.rootfs({ dataDir: "" })) === undefined;
+  if (cacheable !== undefined && image.notes.length === 0 && isReady) {
     return await startCached(options, facts, image, cacheable);
   }
   const owned = createContainer(options, options.name);
@@ -170,6 +171,11 @@ export async function launchContainer({ options, facts, image, owned, voice, for
   }
   if (place.keep) owned.writeFile(KEPT_FILE, "");
   owned.writeFile("config.json", writeConfigText(config));
+  const merged = mergedOf(setting.rootfs);
+  if (merged !== undefined) {
+    const { makeMergedRootfs } = await import("./merged_rootfs.ts");
+    makeMergedRootfs(record.dataDir!, merged, former !== undefined);
+  }
   if (former === undefined) fillVolumes(volumes, image.layers, record.ids);
   becomeLauncher(assemble(plan), {
     title: `paddock: ${setting.name}`,
@@ -198,14 +204,22 @@ function describeContainer(
     ...(place.dataDir === "" ? {} : { dataDir: place.dataDir }),
     ...(place.detachment === undefined ? {} : { detached: true }),
     ...(place.detachment?.log === undefined ? {} : { log: place.detachment.log }),
+    ...(mergedOf(rootfs) === undefined ? {} : { layering: mergedOf(rootfs)!.by }),
     layers: layersOf(rootfs),
     keep: place.keep,
   };
 }
 
 function layersOf(rootfs: RootfsSource): readonly string[] {
-  if (rootfs.kind === "directory") return [rootfs.path];
+  if (rootfs.kind === "directory") {
+    if (rootfs.merged?.by !== "fuse") return [rootfs.path];
+    return [rootfs.path.replace(/rootfs$/, "upper"), ...rootfs.merged.lower];
+  }
   return [rootfs.upper ?? `${rootfs.directory}/upper`, ...rootfs.lower];
+}
+
+function mergedOf(rootfs: RootfsSource): MergedLayers | undefined {
+  return rootfs.kind === "directory" ? rootfs.merged : undefined;
 }
 
 function choosePlace(options: RunOptions, image: OpenedImage, owned: OwnedContainer): Place {

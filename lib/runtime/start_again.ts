@@ -41,7 +41,7 @@ export async function startAgain(idOrName: string, roots: Roots, voice: Voice): 
       config: imageConfig,
       notes: [],
       layers,
-      overlaid: rootfs.kind === "overlay",
+      overlaid: rootfs.kind === "overlay" || rootfs.merged !== undefined,
       ...(imageId === undefined ? {} : { id: imageId }),
       rootfs: () => rootfs.kind === "overlay" ? { ...rootfs, again: true as const } : rootfs,
     };

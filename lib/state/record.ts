@@ -30,6 +30,8 @@ export interface ContainerRecord {
   readonly annotations?: Readonly<Record<string, string>>;
   /** Its directory below the data root: what it writes lands there. Absent where it needs none. */
   readonly dataDir?: string;
+  /** How its layers were laid over one another where the kernel's overlay did not do it. */
+  readonly layering?: "fuse" | "copy";
   /** Where its volumes without names are in it; the directory of each is `volumes/N` in `dataDir`. */
   readonly volumes?: readonly string[];
   /** The directories of the host that its rootfs is made of, the topmost first. */
@@ -120,6 +122,7 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["bundle", isPath, "optional"],
   ["annotations", isTextRecord, "optional"],
   ["dataDir", isPath, "optional"],
+  ["layering", (value) => value === "fuse" || value === "copy", "optional"],
   ["volumes", isTexts, "optional"],
   ["layers", (value) => isTexts(value) && (value as string[]).every(isPath), "optional"],
   ["cgroupPaths", (value) => isTexts(value) && (value as string[]).every(isPath)],
