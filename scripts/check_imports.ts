@@ -48,7 +48,7 @@ export const EDGES: Readonly<Record<string, readonly Target[]>> = {
 export const PURE: readonly string[] = ["spec", "plan", "program", "cgroup"];
 
 /** Packages that may be imported, by these bare names alone: the import map of `scripts/offline` has no others. */
-const PACKAGES = ["@std/assert", "@std/cli", "@std/fs", "@std/path", "@std/tar"];
+const PACKAGES = ["@std/assert", "@std/cli", "@std/fs", "@std/path", "@std/tar", "smol-toml"];
 
 /** Every fault that is found, one line each; none where all is well. */
 export function checkImports(files: readonly SourceFile[]): string[] {

@@ -30,7 +30,7 @@ export async function pullByName(
   voice: Voice,
 ): Promise<StoredImage> {
   using access = new RegistryAccess(options);
-  const pull = describePull(word, options, access, voice);
+  const pull = await describePull(word, options, access, voice);
   using store = ImageStore.open(dataRoot);
   const image = await pullImage(store, pull);
   image.warnings.forEach((warning) => voice.note(warning));
@@ -46,10 +46,15 @@ export async function readConfigByName(
   voice: Voice,
 ): Promise<string> {
   using access = new RegistryAccess(options);
-  return (await lookUpRemote(describePull(word, options, access, voice), dataRoot)).config;
+  return (await lookUpRemote(await describePull(word, options, access, voice), dataRoot)).config;
 }
 
-function describePull(word: string, options: RegistryOptions, access: RegistryAccess, voice: Voice): PullOptions {
+async function describePull(
+  word: string,
+  options: RegistryOptions,
+  access: RegistryAccess,
+  voice: Voice,
+): Promise<PullOptions> {
   const reference = parseReference(word);
   const name = completeName(word);
   if (reference === undefined || name === undefined) {
@@ -60,7 +65,7 @@ function describePull(word: string, options: RegistryOptions, access: RegistryAc
   return {
     reference,
     name,
-    sessions: access.sessionsFor(reference),
+    sessions: await access.sessionsFor(reference),
     platform: options.platform === undefined ? thisPlatform(Deno.build.arch) : parsePlatform(options.platform),
     isPlatformAsked: options.platform !== undefined,
     report: reportTo(voice, familiarName(name)),

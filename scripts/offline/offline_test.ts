@@ -37,7 +37,8 @@ Deno.test("deno.json and the offline map know the same packages", () => {
     return Object.keys((JSON.parse(Deno.readTextFileSync(url)) as { imports: object }).imports).sort();
   };
   assertEquals(read("import_map.json"), read("../../deno.json"));
-  assertEquals(read("import_map.json"), Object.keys(STAND_INS).sort());
+  // What is on npm needs no stand-in.
+  assertEquals(read("import_map.json").filter((name) => name.startsWith("@std/")), Object.keys(STAND_INS).sort());
 });
 
 Deno.test("parseArgs ends at the first operand with stopEarly and keeps its options for the command", () => {

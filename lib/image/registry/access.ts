@@ -4,7 +4,6 @@
  * @module
  */
 import { PaddockError } from "../../base/errors.ts";
-import { parseToml } from "../../base/toml.ts";
 import type { RegistryOptions } from "../../spec/registry_options.ts";
 import type { Reference } from "../reference.ts";
 import type { Credentials } from "./authorizer.ts";
@@ -40,15 +39,15 @@ export class RegistryAccess implements Disposable {
   }
 
   /** Where an image can be pulled from, the best first. @throws PaddockError for a registry that is blocked */
-  sessionsFor(reference: Reference): RegistrySession[] {
-    const endpoints = chooseEndpoints(readConfiguration(), reference, this.#insecure());
+  async sessionsFor(reference: Reference): Promise<RegistrySession[]> {
+    const endpoints = chooseEndpoints(await readConfiguration(), reference, this.#insecure());
     const own = endpoints.at(-1);
     return endpoints.map((endpoint) => this.#open(endpoint, endpoint === own ? this.#given() : undefined));
   }
 
   /** The registry itself, to which images are pushed: no mirror. @throws PaddockError where it is blocked */
-  sessionFor(reference: Reference): RegistrySession {
-    return this.sessionsFor(reference).at(-1)!;
+  async sessionFor(reference: Reference): Promise<RegistrySession> {
+    return (await this.sessionsFor(reference)).at(-1)!;
   }
 
   /** A registry without a repository. @param credentials to be tried in place of those that are kept */
@@ -84,7 +83,7 @@ export class RegistryAccess implements Disposable {
  * The rules of `registries.conf` and of the files beside it: the user's own where there is one, else the host's. A later
  * file's rule for a prefix takes the place of an earlier one's.
  */
-function readConfiguration(): RegistryRule[] {
+async function readConfiguration(): Promise<RegistryRule[]> {
   const rules = new Map<string, RegistryRule>();
   for (const path of configurationFiles()) {
     let text: string;
@@ -94,6 +93,7 @@ function readConfiguration(): RegistryRule[] {
       if (error instanceof Deno.errors.NotFound) continue;
       throw new PaddockError(`"${path}": ${(error as Error).message}`, { cause: error });
     }
+    const { parseToml } = await import("./toml.ts");
     for (const rule of readRules(parseToml(text, `"${path}"`), `"${path}"`)) rules.set(rule.prefix, rule);
   }
   return [...rules.values()];

@@ -6,7 +6,7 @@
  * @module
  */
 import { PaddockError } from "../../base/errors.ts";
-import type { TomlTable, TomlValue } from "../../base/toml.ts";
+import type { TomlTable, TomlValue } from "./toml.ts";
 import type { Reference } from "../reference.ts";
 import { type Endpoint, endpointOf } from "./endpoint.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { PaddockError } from "../../base/errors.ts";
-import { parseToml } from "../../base/toml.ts";
+import { parseToml } from "./toml.ts";
 import { parseReference } from "../reference.ts";
 import { chooseEndpoints, readRules } from "./registries_conf.ts";
 
