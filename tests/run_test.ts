@@ -528,7 +528,7 @@ test("a named container is kept, listed, exported and removed; --rm and a namele
   assertEquals((await run(tar, "true")).code, 0);
   assertEquals(await list("-q"), "");
   assertEquals(await list("-a", "-q"), "kept\n");
-  assertMatch(await list("-a"), /kept .*exit code 3/);
+  assertMatch(await list("-a"), /kept .* Exited \(3\) .* kept$/m);
   const [record] = JSON.parse(await list("-a", "--json"));
   assertEquals([record.name, record.exit.code, record.command.at(0)], ["kept", 3, "sh"]);
 
@@ -559,7 +559,7 @@ test("ps shows one that runs, and rm refuses it without --force", async (box) =>
       return false;
     }
   });
-  assertMatch((await box.paddock.run(["ps"])).stdout, /^alive .* running/m);
+  assertMatch((await box.paddock.run(["ps"])).stdout, /^alive .* Up \d+ s .*alive$/m);
   const refused = await box.paddock.run(["rm", "alive"]);
   assertNotEquals(refused.code, 0);
   assertMatch(refused.stderr, /running/);

@@ -290,20 +290,29 @@ export const COMMANDS: readonly Command[] = [
     name: "ps",
     summary: "list containers, or the processes of one",
     description:
-      "With ID it shows the processes of that container, by the host's ps and its options; a container from " +
-      "an OCI bundle will do as well.",
+      "The newest first. With ID it shows the processes of that container, by the host's ps and its options; a " +
+      "container from an OCI bundle will do as well.\n\n" +
+      "Filters are name, id, status, exited, label, ancestor, network, volume, publish, expose, before and since. " +
+      "Fields of a TEMPLATE are docker's: .ID, .Names, .Image, .Command, .CreatedAt, .RunningFor, .Status, .State, " +
+      '.Ports, .Labels, {{.Label "key"}}, .Mounts, .Networks, and .Pid.',
     positionals: [
       { name: "ID", optional: true },
       { name: "PS-OPTION", optional: true, rest: true },
     ],
     options: [
-      { name: "format", short: "f", value: "FORMAT", choices: ["table", "json"], help: "of processes (table)" },
       { name: "all", short: "a", help: "those that have ended, too" },
-      { name: "quiet", short: "q", help: "names only" },
+      { name: "filter", short: "f", value: "KEY=VALUE", repeat: true, help: "only those of which it holds" },
+      { name: "format", value: "TEMPLATE", help: "a Go template, table TEMPLATE, table or json, as docker's (table)" },
+      { name: "last", short: "n", value: "N", help: "the newest N, those that have ended, too" },
+      { name: "latest", short: "l", help: "the newest one" },
+      { name: "no-trunc", help: "whole commands" },
+      { name: "quiet", short: "q", help: "ids only" },
+      { name: "watch", help: "go on showing it" },
       JSON_FLAG,
     ],
     examples: [
       ["paddock ps -a", "everything that is kept"],
+      ["paddock ps -a -f status=exited --format '{{.Names}}: {{.Status}}'", "how they ended"],
       ["paddock ps web -o pid,args", "the processes of one container"],
     ],
     load: () => import("./verbs/ps.ts"),

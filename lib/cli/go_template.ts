@@ -169,6 +169,9 @@ function call(words: readonly string[], dot: unknown, scope: Scope, more: readon
   const known = Object.hasOwn(FUNCTIONS, head) ? FUNCTIONS[head] : undefined;
   if (known !== undefined) return known(args.map((word) => read(word, dot, scope)));
   if (args.length > 0) {
+    // What docker has as a method: {{.Label "key"}}.
+    const method = head.startsWith(".") ? read(head, dot, scope) : undefined;
+    if (typeof method === "function") return method(...args.map((word) => read(word, dot, scope)));
     throw new UsageError(`--format: there is no function '${head}'`, {
       hint: `functions are ${Object.keys(FUNCTIONS).join(", ")}`,
     });

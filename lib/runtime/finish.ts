@@ -7,12 +7,15 @@
  */
 import { PaddockError } from "../base/errors.ts";
 import { type Death, readDeath } from "../cgroup/read.ts";
+import { makeReader, readUse, type Use } from "../cgroup/use.ts";
 import { readControl } from "../kernel/cgroup.ts";
+import { isThere } from "../kernel/syscall.ts";
 import { LOCK_FD } from "../plan/setting.ts";
 import { decodeData, type Program } from "../program/decode.ts";
 import { inheritContainer, type OwnedContainer, readRecord } from "../state/container.ts";
 import type { ContainerExit, ContainerRecord } from "../state/record.ts";
 import type { Roots } from "../state/root.ts";
+import { readStart } from "./container_view.ts";
 import { eraseContainer, leaveNetworkOf, removeCgroupsOf, unmountBelow } from "./erase_container.ts";
 import { explainFault } from "./explain_fault.ts";
 import { inWordsOfEngines } from "./finish_exec.ts";
@@ -47,7 +50,8 @@ export async function finishContainer(
   const program = readOutcome(owned);
   const death = readDeath(record?.cgroupPaths ?? [], readControl);
   if (trace) { for (const line of formatTrace(program)) voice.note(line); }
-  const end = describeEnd(program, death);
+  const use = readUse(makeReader(readControl, isThere)(record?.cgroupPaths ?? []));
+  const end = describeEnd(program, death, use);
   const words = program.fault === undefined ? explainDeath(program.status, death) : undefined;
   const error = program.fault === undefined
     ? created
@@ -59,7 +63,7 @@ export async function finishContainer(
   const kept = record?.keep && (error === undefined || (record.restarts ?? 0) > 0) && !remove;
   const runAfter = kept ? undefined : await loadPoststop(owned, record);
   const problems = kept
-    ? await keep(owned, roots, record, { ...end, code: error?.exitCode ?? end.code })
+    ? await keep(owned, roots, record, withError(end, error))
     : await eraseContainer(owned, roots, record);
   for (const problem of problems) voice.note(`left behind: ${problem}; \`paddock gc\` tries again`);
   runAfter?.(voice);
@@ -94,15 +98,27 @@ function readOutcome(owned: OwnedContainer): Program {
 }
 
 /** The exit code by the rules of the launcher (`man 2 wait4`), and what the cgroup knows. */
-function describeEnd(program: Program, { oomKills, peakMemory }: Death): ContainerExit {
+function describeEnd(
+  program: Program,
+  { oomKills, peakMemory }: Death,
+  { cpu, ioRead, ioWritten }: Use,
+): ContainerExit {
   const signal = program.status & 0x7f;
   return {
     code: signal === 0 ? (program.status >> 8) & 0xff : 128 + signal,
     ...(signal === 0 ? {} : { signal }),
     oom: oomKills > 0,
     ...(peakMemory === undefined ? {} : { peakMemory }),
+    ...(cpu === undefined ? {} : { cpuTime: cpu }),
+    ...(ioRead === undefined ? {} : { ioRead }),
+    ...(ioWritten === undefined ? {} : { ioWritten }),
     at: new Date().toISOString(),
   };
+}
+
+/** Where its command never began, that says why. */
+function withError(end: ContainerExit, error: PaddockError | undefined): ContainerExit {
+  return error === undefined ? end : { ...end, code: error.exitCode, error: error.message };
 }
 
 /** A named container keeps its record and what it wrote; its cgroups are of no more use. */
@@ -118,7 +134,8 @@ async function keep(
     ...await leaveNetworkOf(owned.directory, roots, record),
     ...(record.dataDir === undefined ? [] : unmountBelow(record.dataDir)),
   ];
-  owned.writeRecord({ ...rest, exit });
+  const startedAt = exit.error === undefined ? readStart(owned.directory) : undefined;
+  owned.writeRecord({ ...rest, exit: { ...exit, ...(startedAt === undefined ? {} : { startedAt }) } });
   owned.lock.release();
   return problems;
 }

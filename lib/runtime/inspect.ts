@@ -4,13 +4,13 @@
  * @module
  */
 import { PaddockError } from "../base/errors.ts";
-import { encodeImageConfig } from "../image/image_config.ts";
 import { type HistoryEntry, parseImageDocument } from "../image/image_document.ts";
 import { listNamedImages, type NamedImage } from "../image/image_index.ts";
 import { ImageStore } from "../image/image_store.ts";
 import { familiarName } from "../image/reference.ts";
 import { listContainers, openContainer, type SeenContainer } from "../state/container.ts";
 import type { Roots } from "../state/root.ts";
+import { describeContainer } from "./inspect_container.ts";
 import { requireImage } from "./named_images.ts";
 
 /** What is looked for; absent: a container first, then an image. */
@@ -78,43 +78,6 @@ async function describeImage({ id, config }: NamedImage, { dataRoot }: Roots): P
 async function sizeOf(store: ImageStore | undefined, id: NamedImage["id"]): Promise<number> {
   const chain = await store?.listChain(id) ?? [];
   return chain.reduce((sum, layer) => sum + (store!.layers.readRecord(layer)?.bytes ?? 0), 0);
-}
-
-const STATUS = { creating: "created", running: "running", stopped: "exited", dead: "dead" } as const;
-
-function describeContainer({ id, directory, status, record, pid }: SeenContainer): Record<string, unknown> {
-  const exit = record?.exit;
-  const [path = "", ...args] = record?.command ?? [];
-  const layers = record?.layers ?? [];
-  return {
-    Id: id,
-    Name: record?.name ?? id,
-    Created: record?.created ?? "",
-    Path: path,
-    Args: args,
-    State: {
-      Status: STATUS[status],
-      Running: status === "running",
-      OOMKilled: exit?.oom ?? false,
-      Dead: status === "dead",
-      Pid: pid ?? 0,
-      ExitCode: exit?.code ?? 0,
-      StartedAt: record?.created ?? "",
-      FinishedAt: exit?.at ?? "",
-    },
-    Image: record?.imageId ?? "",
-    Mounts: (record?.volumes ?? []).map((destination, index) => ({
-      Type: "volume",
-      Source: `${record?.dataDir}/volumes/${index}`,
-      Destination: destination,
-      RW: true,
-    })),
-    ConfigPath: `${directory}/config.json`,
-    Config: { Image: record?.image ?? "", ...encodeImageConfig(record?.imageConfig ?? {}) },
-    GraphDriver: layers.length < 2
-      ? { Name: "directory", Data: layers[0] === undefined ? {} : { RootDir: layers[0] } }
-      : { Name: "overlay2", Data: { LowerDir: layers.slice(1).join(":"), UpperDir: layers[0] } },
-  };
 }
 
 /** A line of an image's history. */

@@ -76,8 +76,17 @@ export interface ContainerExit {
   readonly signal?: number;
   /** True where the kernel killed for want of memory. */
   readonly oom: boolean;
-  /** The most memory that it used, bytes; absent where it was not counted. */
+  /** The most memory that it used, bytes; absent where it was not counted, as are those below. */
   readonly peakMemory?: number;
+  /** Nanoseconds of processor time. */
+  readonly cpuTime?: number;
+  /** Bytes that it read from disks, and wrote to them. */
+  readonly ioRead?: number;
+  readonly ioWritten?: number;
+  /** What paddock could not do, where the command never began. */
+  readonly error?: string;
+  /** When its command began, ISO 8601 in UTC. */
+  readonly startedAt?: string;
   /** ISO 8601 in UTC. */
   readonly at: string;
 }
