@@ -29,7 +29,10 @@ export function wrapModule(code: string, name = "paddock.js"): string {
     },
   );
   const late = imported.replaceAll(LATE_IMPORT, (_, from: string) => `${LOAD}("${pieceName(from)}")`);
-  const body = late.replace(EXPORTS, (_, names: string) => `return{${names.split(",").map(formatExport).join(",")}};`);
+  const body = late.replace(
+    EXPORTS,
+    (_, names: string, notices: string) => `return{${names.split(",").map(formatExport).join(",")}};${notices}`,
+  );
   const left = /(?:^|[;}\n])\s*(export\s*[{*]|export (?:default|const|let|var|function|class)\b)|\bimport\.meta\b/.exec(
     body,
   );
@@ -59,5 +62,5 @@ const STATIC_IMPORT = /(?<=^|[;}\n]\s*)import\s*(?:(?:\{([^}"]*)\}|([\w$]+|\*\s*
 /** `import("./x.js")`. */
 const LATE_IMPORT = /\bimport\("(\.\/[^"]+)"\)/g;
 
-/** The last statement of a piece. */
-const EXPORTS = /(?<=^|[;}\n]\s*)export\s*\{([^}]*)\};?\s*$/;
+/** The last statement of a piece, and the notices of licences that the bundler puts behind it. */
+const EXPORTS = /(?<=^|[;}\n]\s*)export\s*\{([^}]*)\};?((?:\s*\/\*[^]*?\*\/)*)\s*$/;

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { wrapModule } from "./wrap.ts";
 
 type Load = (name: string) => Promise<unknown>;
@@ -36,4 +36,10 @@ Deno.test("what a script cannot do is refused", () => {
   assertThrows(() => wrapModule(`import{a}from"../x.js";`), RangeError, "still imports ../x.js");
   assertThrows(() => wrapModule(`export default 1;`), RangeError, "export default");
   assertThrows(() => wrapModule(`console.log(import.meta.url)`), RangeError, "import.meta");
+});
+
+Deno.test("wrapModule keeps notices of licences behind the exports", async () => {
+  const script = wrapModule("const a=1;export{a as b};\n/*! Somebody's library:\n * may be copied; see {LICENCE} */\n");
+  assertEquals(await (0, eval)(script)(() => Promise.reject(new Error("no piece"))), { b: 1 });
+  assertStringIncludes(script, "may be copied");
 });
