@@ -259,7 +259,12 @@ test("processes that are killed leave a store that verify accepts and gc cleans"
   const dies = async (milliseconds: number, ...words: string[]): Promise<void> => {
     const child = box.paddock.start(words);
     await new Promise((resolve) => setTimeout(resolve, milliseconds));
-    child.kill("SIGKILL");
+    try {
+      child.kill("SIGKILL");
+    } catch (error) {
+      // A fast host is done by then: Deno says so with a TypeError.
+      if (!(error instanceof TypeError)) throw error;
+    }
     await child.stdin.close().catch(() => {});
     await Promise.all([child.stdout.cancel(), child.stderr.cancel(), child.status]);
   };
