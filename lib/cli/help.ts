@@ -4,9 +4,9 @@
  * @module
  */
 import { wrapText } from "../base/text.ts";
-import { listShown } from "./commands.ts";
 import { ENGINE_COMMANDS } from "./engine_commands.ts";
 import type { Command, Option, Positional } from "./types.ts";
+import { groupVerbs } from "./verb_groups.ts";
 import { ENGINE_OPTIONS, GLOBAL_OPTIONS } from "./words.ts";
 
 const WIDTH = 80;
@@ -15,7 +15,11 @@ const COLUMN = 34;
 
 /** What `paddock` alone prints: how to begin, and the verbs. */
 export function formatStartPage(): string {
-  const verbs = listShown().map((command) => `  ${command.name.padEnd(17)}${command.summary}`);
+  const verbs = groupVerbs().flatMap(({ title, commands }) => [
+    "",
+    `${title}:`,
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(17)}${summary}`),
+  ]);
   return lines([
     "paddock: real Linux containers from one file",
     "",
@@ -24,8 +28,6 @@ export function formatStartPage(): string {
     "  sudo paddock run rootfs.tar.gz        what `docker export` wrote",
     "  paddock explain rootfs.tar.gz sh      what that would do, step by step",
     "  paddock doctor                        what this host can do",
-    "",
-    "Verbs:",
     ...verbs,
     "",
     "paddock VERB --help tells more.",

@@ -6,6 +6,7 @@ import { formatManual } from "./manual.ts";
 import { readRunOptions } from "./run_options.ts";
 import { makeExampleHost } from "./host_example.ts";
 import type { Command } from "./types.ts";
+import { groupVerbs } from "./verb_groups.ts";
 import { GLOBAL_OPTIONS, parseWords } from "./words.ts";
 
 function help(name: string): string {
@@ -146,4 +147,11 @@ Deno.test("the manual page has every verb, and no line that roff would take for 
 
 Deno.test("every verb's code is there", async () => {
   for (const command of COMMANDS) assertEquals(typeof (await command.load()).run, "function", command.name);
+});
+
+Deno.test("every verb stands under one heading, and few under that of the rest", () => {
+  const groups = groupVerbs();
+  const names = groups.flatMap(({ commands }) => commands.map(({ name }) => name));
+  assertEquals(names.toSorted(), listShown().map(({ name }) => name).toSorted());
+  assertEquals(groups.at(-1)?.commands.map(({ name }) => name), ["completion", "version", "help"]);
 });
