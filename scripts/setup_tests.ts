@@ -39,6 +39,7 @@ const TOOLS: readonly Tool[] = [
   { command: "bwrap", package: "bubblewrap", for: ["host"] },
   { command: "skopeo", package: "skopeo", for: ["host"] },
   { command: "umoci", package: "umoci", for: ["host"] },
+  { command: "systemd-analyze", package: "systemd", for: ["host"] },
   { command: "podman", package: "podman", for: ["host"] },
   { command: "ip", package: "iproute2", for: ["host"] },
   { command: "nft", package: "nftables", for: ["host"] },

@@ -3,57 +3,15 @@
  *
  * @module
  */
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { Box, findProcesses, waitFor } from "./support/box.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { begin, logOf, monitorOf, out, seen, testInBackground } from "./support/background.ts";
+import { type Box, findProcesses, waitFor } from "./support/box.ts";
 import { expectNoLeaks } from "./support/leaks.ts";
-import { type Ability, requires } from "./support/requires.ts";
+import type { Ability } from "./support/requires.ts";
 import type { Outcome } from "./support/paddock.ts";
 
-function test(name: string, fn: (box: Box) => Promise<void>, more: readonly Ability[] = []): void {
-  Deno.test({
-    name: `detached: ${name}`,
-    ...requires("root", "tool:busybox", ...more),
-    fn: async () => {
-      using box = await Box.make();
-      try {
-        await fn(box);
-      } finally {
-        await endAll(box);
-      }
-    },
-  });
-}
-
-/** Nothing of a test that failed is in the way of the next: names and cgroups are the host's. */
-async function endAll(box: Box): Promise<void> {
-  const { stdout } = await box.paddock.run(["ps", "-aq"]);
-  const ids = stdout.split("\n").filter((id) => id !== "");
-  if (ids.length > 0) await box.paddock.run(["rm", "-f", ...ids]);
-}
-
-/** Runs a script in the background; gives what was printed, which is its id. */
-async function begin(box: Box, flags: readonly string[], script: string): Promise<string> {
-  const { code, stdout, stderr } = await box.sh(script, ["-d", ...flags]);
-  assertEquals({ code, stderr }, { code: 0, stderr: "" });
-  return stdout.trim();
-}
-
-async function out(box: Box, ...words: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await box.paddock.run(words);
-  assertEquals({ code, stderr }, { code: 0, stderr: "" }, words.join(" "));
-  return stdout;
-}
-
-async function seen(box: Box, id: string): Promise<Record<string, unknown>> {
-  const all = JSON.parse(await out(box, "ps", "-a", "--json")) as Record<string, unknown>[];
-  const found = all.find((one) => one["id"] === id);
-  assert(found !== undefined, `${id} is not listed`);
-  return found;
-}
-
-function monitorOf(box: Box, id: string): number {
-  return parseInt(Deno.readTextFileSync(`${box.paddock.root}/${id}/monitor`), 10);
-}
+const test = (name: string, fn: (box: Box) => Promise<void>, more: readonly Ability[] = []): void =>
+  testInBackground(`detached: ${name}`, fn, more);
 
 test("run -d prints the name, and goes on when the command has begun; it is kept until it is removed", async (box) => {
   await expectNoLeaks(box.paddock, async () => {
@@ -261,10 +219,6 @@ test("its output does not keep the caller's pipe open, and its signals are not t
   assertEquals([piped.code, piped.stdout], [0, "bg-web\n"]);
   await out(box, "rm", "-f", "bg-web");
 });
-
-function logOf(box: Box, id: string): string {
-  return `${box.paddock.dataRoot}/containers/${id}/log`;
-}
 
 function isCommand(pid: number, word: string): boolean {
   try {

@@ -364,3 +364,27 @@ test("what fails when it is connected is told in the kernel's own words, and not
   assertStringIncludes(stderr, "10.83.0.4 of the network 'bridge' is taken");
   assertEquals(JSON.parse((await host.paddock(["network", "inspect", "bridge"])).stdout)[0].containers, []);
 });
+
+test("a container that is started again keeps its address, and its published port leads to it", async (host) => {
+  const script =
+    "ip -4 -o address show eth0 | sed 's/.*inet //; s/ .*//'; echo x >>/n; test $(wc -l </n) -lt 3 && exit 1; " +
+    "exec httpd -f -p 80 -h /etc";
+  const words = ["run", "-d", "--name", "re-web", "--network", "bridge", "-p", "8080:80", "--restart", "on-failure"];
+  const { code, stderr } = await host.paddock([...words, host.box.rootfs, "sh", "-c", script]);
+  assertEquals(code, 0, stderr);
+  try {
+    const log = `${host.box.paddock.dataRoot}/containers/re-web/log`;
+    const lines = await waitFor("three runs", () => {
+      const found = Deno.readTextFileSync(log).trim().split("\n");
+      return found.length === 3 ? found : undefined;
+    });
+    assertEquals(new Set(lines).size, 1, lines.join(" "));
+    await waitFor("its server", () => {
+      const { pid } = host.host;
+      const open = new Deno.Command("nsenter", { args: ["-t", `${pid}`, "-n", "sh", "-c", onHost("127.0.0.1", 8080)] });
+      return open.outputSync().code === 0;
+    });
+  } finally {
+    await host.paddock(["rm", "-f", "re-web"]);
+  }
+});

@@ -465,9 +465,14 @@ export const COMMANDS: readonly Command[] = [
     description:
       "A kept container from an image is started in the background, with what it wrote; it is planned anew " +
       "for this host. One that was created from a bundle is let go.",
-    positionals: [{ name: "CONTAINER", repeat: true }],
-    options: [],
-    examples: [["paddock start web", "its command runs"]],
+    positionals: [{ name: "CONTAINER", optional: true, repeat: true }],
+    options: [
+      { name: "all-restartable", help: "all that should run by their restart policies, as after a boot" },
+    ],
+    examples: [
+      ["paddock start web", "its command runs"],
+      ["paddock start --all-restartable", "for a unit at boot: paddock generate systemd"],
+    ],
     load: () => import("./verbs/start.ts"),
   },
   {
@@ -477,6 +482,20 @@ export const COMMANDS: readonly Command[] = [
     options: STOP_FLAGS,
     examples: [["paddock restart -t 2 web", "what it wrote stays"]],
     load: () => import("./verbs/start.ts").then(({ restart }) => ({ run: restart })),
+  },
+  {
+    name: "generate",
+    summary: "print a unit for systemd that starts containers",
+    description:
+      "KIND is systemd. With CONTAINER the unit starts and stops that one; without, it starts at boot whatever " +
+      "should run by its restart policy (`run --restart`).",
+    positionals: [{ name: "KIND" }, { name: "CONTAINER", optional: true }],
+    options: [],
+    examples: [
+      ["paddock generate systemd > /etc/systemd/system/paddock.service", "then: systemctl enable --now paddock"],
+      ["paddock generate systemd web > /etc/systemd/system/paddock-web.service", "one container as a service"],
+    ],
+    load: () => import("./verbs/generate.ts"),
   },
   {
     name: "state",

@@ -36,8 +36,12 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, readonly string[]>
     ls: ["ps"],
     ps: ["ps"],
     remove: ["rm"],
+    restart: ["restart"],
     rm: ["rm"],
     run: ["run"],
+    start: ["start"],
+    stop: ["stop"],
+    wait: ["wait"],
     update: ["update"],
   },
 };

@@ -16,6 +16,12 @@ const container = inGroup("Container", [
     choices: ["file", "none"],
     help: "what becomes of its output in the background (file)",
   },
+  {
+    name: "restart",
+    value: "POLICY",
+    suggestions: ["no", "on-failure", "always", "unless-stopped"],
+    help: "start it again when it ends, in the background: no, on-failure[:N], always, unless-stopped",
+  },
   { name: "interactive", short: "i", help: "pass standard input to it (it is; -i=false: empty)" },
   { name: "tty", short: "t", help: "give it a terminal (it has one if you call from one)" },
   { name: "init", help: "run a small init as process 1 that forwards signals and reaps" },
@@ -148,7 +154,6 @@ const security = inGroup("Security", [
 
 /** docker's flags that people type from habit, and what does the same here. */
 const elsewhere: readonly Option[] = [
-  { name: "restart", value: "POLICY", help: "", refused: "let the shell or a systemd unit start it again" },
   { name: "volumes-from", value: "NAME", help: "", refused: "give the directories with -v" },
 ];
 

@@ -75,7 +75,18 @@ function readContainer(
   words: Words,
   host: Host,
 ): Part<
-  "config" | "name" | "rm" | "detach" | "logDriver" | "interactive" | "tty" | "init" | "trace" | "stopSignal" | "labels"
+  | "config"
+  | "name"
+  | "rm"
+  | "detach"
+  | "logDriver"
+  | "restart"
+  | "interactive"
+  | "tty"
+  | "init"
+  | "trace"
+  | "stopSignal"
+  | "labels"
 > {
   return {
     ...optional("config", readFlag(words, "config", (text) => resolveHostPath(text, host))),
@@ -83,6 +94,7 @@ function readContainer(
     rm: isOn(words, "rm"),
     detach: isOn(words, "detach"),
     logDriver: (lastValue(words, "log-driver") ?? "file") as LogDriver,
+    ...optional("restart", readFlag(words, "restart", value.readRestart)),
     interactive: words.switches.get("interactive") ?? true,
     tty: isOn(words, "tty"),
     init: isOn(words, "init"),
@@ -213,8 +225,24 @@ function refuseContradictions(options: RunOptions): void {
       hint: "leave one of them out",
     });
   }
+  refuseRestart(options);
   if (options.rwSave !== undefined && options.readOnly) {
     throw new UsageError("--rw-save and --read-only contradict each other");
+  }
+}
+
+function refuseRestart({ restart, detach, rm, cgroupManager }: RunOptions): void {
+  if (restart === undefined) return;
+  if (!detach) {
+    throw new UsageError("--restart is for containers in the background", {
+      hint: "add -d, or let the shell repeat it",
+    });
+  }
+  if (rm) throw new UsageError("--restart and --rm contradict each other", { hint: "leave one of them out" });
+  if (cgroupManager === "systemd") {
+    throw new UsageError("--restart cannot be had with --cgroup-manager systemd: a scope is asked for once", {
+      hint: "leave one of them out, or let a unit start it again: paddock generate systemd NAME",
+    });
   }
 }
 

@@ -53,6 +53,8 @@ import {
   planRuntimeHooks,
   planStartHooks,
 } from "./hooks.ts";
+import type { RestartPlan } from "./detachment.ts";
+import { planBeginning, planRestart, RESTART_REGIONS } from "./restart.ts";
 import { planBindSources } from "./binds.ts";
 import { planCgroupSources } from "./cgroup_mounts.ts";
 import { mountKey, planMounts } from "./mounts.ts";
@@ -89,7 +91,7 @@ import {
 import { planRelay, planStreams, planTerminalSize, TERMINAL_REGIONS } from "./terminal.ts";
 import { planSeccomp } from "./seccomp/acts.ts";
 import { hasListener, LISTENER_REGIONS, planLeaveAgent, planListener, planReachAgent } from "./seccomp/listener.ts";
-import { planDirectories, planPivot, planPropagation, planRemoval, planRootfs } from "./rootfs.ts";
+import { planDirectories, planPivot, planPropagation, planRemoval, planRootfs, planUnmount } from "./rootfs.ts";
 import { withRunId } from "./run_id.ts";
 import { isWatched } from "./creation.ts";
 import { planScopeTaken } from "./scope.ts";
@@ -142,6 +144,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
       ...(setting.creation === undefined ? {} : { ...CREATION_REGIONS, ...consoleSize(config) }),
       ...shiftedRegions(config),
       ...(setting.detachment === undefined ? {} : DETACH_REGIONS),
+      ...(setting.detachment?.restart === undefined ? {} : RESTART_REGIONS),
       ...NETLINK_REGIONS,
       ...netDeviceRegions(config),
       ...hookRegions(config),
@@ -351,8 +354,11 @@ function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupAct
   }
   const loop = config.process.terminal
     ? planRelay(facts, setting)
-    : planWatch({ freeze: cgroup.freeze ?? [], thaw: cgroup.thaw ?? [] });
-  const letGo = setting.detachment === undefined ? [] : [planLetGo(config.process.terminal === true)];
+    : planWatch({ freeze: cgroup.freeze ?? [], thaw: cgroup.thaw ?? [] }, setting);
+  const letGo = setting.detachment === undefined ? [] : [
+    planLetGo(config.process.terminal === true),
+    ...(setting.detachment.restart === undefined ? [] : [planBeginning(setting.detachment.restart)]),
+  ];
   const started = [
     ...created,
     ...planStarted(setting, letGo),
@@ -386,6 +392,8 @@ function cleanUp(config: Config, setting: Setting, cgroup: CgroupActs): Section 
     // Whoever starts it cleans up after it.
     return { side: "launcher", title: "after the container", fault: "exit", acts: planExit(setting).slice(-1) };
   }
+  const restart = setting.detachment?.restart;
+  if (restart !== undefined) return startAgain(config, setting, cgroup, restart);
   return {
     side: "launcher",
     title: "after the container",
@@ -396,6 +404,22 @@ function cleanUp(config: Config, setting: Setting, cgroup: CgroupActs): Section 
       ...cgroup.remove,
       ...planRemoval(config, setting, "leftovers"),
       ...planExit(setting),
+    ],
+  };
+}
+
+/** It is kept: when it is not started again paddock records its end, and nothing of it is removed here. */
+function startAgain(config: Config, setting: Setting, cgroup: CgroupActs, restart: RestartPlan): Section {
+  const clean = [...cgroup.remove, ...setting.network?.again ?? [], ...planUnmount(config, setting)];
+  const back = planReturn(config, joinedUser(config) !== undefined);
+  return {
+    side: "launcher",
+    title: "after the container",
+    fault: "launcher.fault",
+    acts: [
+      planExitCode(setting, "restart"),
+      ...planRestart(setting, restart, clean, back),
+      ...planExit(setting).slice(-1),
     ],
   };
 }

@@ -17,15 +17,9 @@
  * @module
  */
 import { BUILT_IN } from "../program/layout.ts";
+import type { Detachment } from "./detachment.ts";
+import { planDivided, planWhetherAgain } from "./restart.ts";
 import { type Act, AT_FDCWD, flags, previous, type Region, result, type Step, step, text } from "../program/step.ts";
-
-/** How a container in the background is set up. */
-export interface Detachment {
-  /** The file that its output goes to, absolute; absent: nowhere. */
-  readonly log?: string;
-  /** The file that the monitor's process id is written to, in seven digits. */
-  readonly monitorFile: string;
-}
 
 /** Descriptor of the log, or of what swallows the output. */
 const LOG_FD = 105;
@@ -40,7 +34,7 @@ export const DETACH_REGIONS: Readonly<Record<string, Region>> = { pipe: { size: 
 const PID_DIGITS = 7;
 
 /** In the launcher, before it makes anything: the log, the pipe, and the monitor, which goes on with all that follows. */
-export function planDivide({ log, monitorFile }: Detachment): Act[] {
+export function planDivide({ log, monitorFile, restart }: Detachment): Act[] {
   return [
     {
       what: `open ${log ?? "/dev/null"}`,
@@ -56,6 +50,7 @@ export function planDivide({ log, monitorFile }: Detachment): Act[] {
         ...moveTo(LOG_FD),
       ],
     },
+    ...(restart === undefined ? [] : [planWhetherAgain(restart)]),
     {
       what: "start the monitor",
       why: "it watches over the container when the caller is gone; what it does before is still told here",
@@ -82,6 +77,7 @@ export function planDivide({ log, monitorFile }: Detachment): Act[] {
         step("close", [previous(2)]),
       ],
     },
+    ...(restart === undefined ? [] : [planDivided()]),
   ];
 }
 
@@ -111,7 +107,8 @@ export function planLetGo(relays: boolean): Act {
       step("dup3", [own, 2, 0]),
       step("close", [LOG_FD]),
       step("write", [WRITE_FD, text("1"), 1], { onNegative: "next" }),
-      step("close", [WRITE_FD]),
+      // One that is started again has none.
+      step("close", [WRITE_FD], { onNegative: "next" }),
     ],
   };
 }

@@ -41,10 +41,14 @@ export function planContainerFault(report: readonly Step[] = []): Act {
   };
 }
 
-/** The exit code: the command's own, or 128 and the signal that ended it. */
-export function planExitCode(setting: Setting): Act {
+/**
+ * The exit code: the command's own, or 128 and the signal that ended it.
+ *
+ * @param unusual where it leads when there may be something to tell.
+ */
+export function planExitCode(setting: Setting, unusual = "leftovers"): Act {
   const tells = setting.keep || setting.trace || (setting.creation?.tells ?? false);
-  const usual = setting.finish !== undefined && tells ? "leftovers" : "next";
+  const usual = setting.finish !== undefined && tells ? unusual : "next";
   return {
     what: "work out the exit code",
     why: "the command's own; 128 and the signal's number when a signal ended it",
@@ -52,12 +56,12 @@ export function planExitCode(setting: Setting): Act {
     steps: [
       step("@and", [{ load: BUILT_IN.status }, 0x7f], { label: "ended", onZero: "exited" }),
       step("@add", [previous(), 128]),
-      step("@store", [{ region: CODE }, previous()], { onPositive: "leftovers" }),
+      step("@store", [{ region: CODE }, previous()], { onPositive: unusual }),
       step("@shr", [{ load: BUILT_IN.status }, 8], { label: "exited" }),
       step("@and", [previous(), 0xff]),
       step("@store", [{ region: CODE }, previous()]),
       // A code from 125 may be a shell's word for a signal, or init's for a command that it could not execute.
-      step("@sub", [{ load: CODE }, EXIT.failed], { onNegative: usual, onZero: "leftovers", onPositive: "leftovers" }),
+      step("@sub", [{ load: CODE }, EXIT.failed], { onNegative: usual, onZero: unusual, onPositive: unusual }),
     ],
   };
 }

@@ -20,6 +20,7 @@ import { BUILT_IN } from "../program/layout.ts";
 import {
   type Act,
   type Arch,
+  type Arg,
   AT_FDCWD,
   flags,
   previous,
@@ -286,8 +287,28 @@ export interface Freezer {
   readonly thaw: readonly Step[];
 }
 
+/** Region with the signals that were sent on to a container which is started again when it ends: bit N is signal N. */
+export const SIGNALS = "restart.signals";
+
+/**
+ * Steps before a signal is sent on: it is noted. SIGTERM to the launcher itself, as at the end of a systemd unit, asks
+ * the container to end for good.
+ */
+export function noteSignal({ detachment }: Pick<Setting, "detachment">, signal: Arg): Step[] {
+  if (detachment?.restart === undefined) return [];
+  return [
+    step("@shl", [1, signal]),
+    step("@or", [{ load: SIGNALS }, previous()]),
+    step("@store", [{ region: SIGNALS }, previous()]),
+  ];
+}
+
 /** The launcher's loop, for a container without a terminal of its own. */
-export function planWatch(freezer: Freezer): Act[] {
+export function planWatch(freezer: Freezer, setting: Pick<Setting, "detachment"> = {}): Act[] {
+  const [forward, ...noted] = [
+    ...noteSignal(setting, result("watch")),
+    step("kill", [{ load: CHILD }, result("watch")], { onNegative: "watch", onZero: "watch" }),
+  ];
   return [
     {
       what: "wait for signals",
@@ -301,7 +322,8 @@ export function planWatch(freezer: Freezer): Act[] {
         step("@sub", [result("watch"), SIGCHLD], { onZero: "reap" }),
         step("@sub", [result("watch"), SIGTSTP], { onZero: "suspend" }),
         step("@sub", [result("watch"), SIGINT], { onZero: "interrupt" }),
-        step("kill", [{ load: CHILD }, result("watch")], { label: "forward", onNegative: "watch", onZero: "watch" }),
+        { ...forward!, label: "forward" },
+        ...noted,
         step("wait4", [{ load: CHILD }, { region: BUILT_IN.status }, flags("WNOHANG"), 0], {
           label: "reap",
           onZero: "watch",

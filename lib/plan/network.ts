@@ -58,6 +58,7 @@ export function planNetwork(network: NetworkSetting): NetworkActs {
     connect: (namespace, fault) => [planCable(network, namespace, fault)],
     within: planOwnNetwork(network),
     after: planDisconnect(network),
+    again: planReconnect(network),
     regions: networkRegions(network),
   };
 }
@@ -149,10 +150,46 @@ function planOwnNetwork(network: NetworkSetting): Act[] {
 
 /** In the launcher, when the container is over: whatever fails is done by the next paddock. */
 function planDisconnect(network: NetworkSetting): Act[] {
+  const giveBack: Act = {
+    what: "give its addresses and names back",
+    why: "the network may give them to others",
+    shell: network.leases.map((path) => `rm ${path}`),
+    steps: network.leases.map((path) => step("unlinkat", [AT_FDCWD, text(path), 0], { onNegative: "next" })),
+  };
+  return [...unpublishPorts(network), giveBack];
+}
+
+/**
+ * In the launcher, before the container is started again. Its old cable goes with the namespace of its old network, which
+ * the kernel takes down when it gets to it: a new one of that name cannot be made before.
+ */
+function planReconnect(network: NetworkSetting): Act[] {
+  const pause = { size: 16, fields: [{ at: 8, size: 4, value: 10_000_000 }] } as const;
+  return [...unpublishPorts(network), {
+    what: "wait until the old cable is gone",
+    why: "the next one has its name",
+    shell: [],
+    steps: [
+      step("@store", [{ region: "counter" }, 0]),
+      step("faccessat", [AT_FDCWD, text(`/sys/class/net/${network.attachment.hostEnd}`), 0], {
+        label: "cable.old",
+        onNegative: "end",
+      }),
+      step("nanosleep", [{ block: pause }, 0], { onNegative: "next" }),
+      step("@add", [{ load: "counter" }, 1]),
+      step("@store", [{ region: "counter" }, previous()]),
+      // Ten seconds; then the new one will fail, and say why.
+      step("@sub", [previous(), 1000], { onNegative: "cable.old" }),
+    ],
+  }];
+}
+
+function unpublishPorts(network: NetworkSetting): Act[] {
   const changes = elements(network).map(({ table, map, element }) =>
     batch([deleteElements(table, map, [element.key])])
   );
-  const unpublish: Act = {
+  if (changes.length === 0) return [];
+  return [{
     what: "take the published ports away",
     why: "nobody answers there any more",
     shell: elements(network).map(({ shell }) => `nft delete element ${shell.key}`),
@@ -161,14 +198,7 @@ function planDisconnect(network: NetworkSetting): Act[] {
       ...changes.map((bytes) => ({ ...sendConstant(result("ports.socket"), bytes), onNegative: "next" })),
       step("close", [result("ports.socket")], { onNegative: "next" }),
     ],
-  };
-  const giveBack: Act = {
-    what: "give its addresses and names back",
-    why: "the network may give them to others",
-    shell: network.leases.map((path) => `rm ${path}`),
-    steps: network.leases.map((path) => step("unlinkat", [AT_FDCWD, text(path), 0], { onNegative: "next" })),
-  };
-  return [...(changes.length === 0 ? [] : [unpublish]), giveBack];
+  }];
 }
 
 /** Memory for messages. */

@@ -23,7 +23,11 @@ export function planDirectories(config: Config, setting: Setting): Act[] {
   if (rootfs.kind === "directory") return [];
   const made = rootfs.inMemory ? [] : overlayDirectories(rootfs, isNew(config, "user"));
   const paths = setting.prepared ? made : [rootfs.directory, ...made];
-  const act = makeDirectories(paths, rootfs.directory, rootfs.again === true);
+  const act = makeDirectories(
+    paths,
+    rootfs.directory,
+    rootfs.again === true || setting.detachment?.restart !== undefined,
+  );
   if (setting.cached === undefined) return [act];
   const [first, ...rest] = act.steps;
   const link = step("symlinkat", [text(setting.stateDir), AT_FDCWD, text(`${rootfs.directory}/state`)]);
@@ -111,6 +115,18 @@ function removeData(path: string, onLeftovers: string): Act {
     shell: [`rm -rf ${quoteShell(path)}`],
     steps: [step("unlinkat", [AT_FDCWD, text(path), flags("AT_REMOVEDIR")], { onNegative: onLeftovers })],
   };
+}
+
+/** What the launcher has mounted for itself, before it makes the same once more. */
+export function planUnmount(config: Config, { rootfs }: Setting): Act[] {
+  if (!isNew(config, "user")) return [];
+  const steps = rootfs.kind === "overlay"
+    ? unmountShifted(rootfs)
+    : rootfs.owned
+    ? []
+    : [step("umount2", [text(rootfs.path), flags("MNT_DETACH")], { onNegative: "next" })];
+  const about = { what: "take off the mounts with shifted owners", why: "they are made anew", shell: [] };
+  return steps.length === 0 ? [] : [{ ...about, steps }];
 }
 
 /** With a user namespace the launcher has the rootfs mounted in a namespace of its own. */

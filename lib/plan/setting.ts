@@ -8,7 +8,7 @@ import type { Act, Region, Step } from "../program/step.ts";
 import type { Creation } from "./creation.ts";
 import type { Scope } from "./scope.ts";
 import type { ListenerState } from "./seccomp/listener_state.ts";
-import type { Detachment } from "./detach.ts";
+import type { Detachment } from "./detachment.ts";
 import type { CachedRun } from "./seen.ts";
 
 /** Where a container lives, and what surrounds it. */
@@ -85,6 +85,8 @@ export interface NetworkActs {
   readonly within: readonly Act[];
   /** In the launcher, when the container is over. */
   readonly after: readonly Act[];
+  /** In place of `after`, before it is started again: what it was given stays its own. */
+  readonly again: readonly Act[];
   readonly regions: Readonly<Record<string, Region>>;
 }
 

@@ -29,7 +29,7 @@ import {
 } from "../program/step.ts";
 import type { Facts } from "../host/facts.ts";
 import type { Config } from "../spec/config.ts";
-import { CHILD } from "./monitor.ts";
+import { CHILD, noteSignal } from "./monitor.ts";
 import type { Setting } from "./setting.ts";
 import { openTarget, SOURCE_FD, SOURCE_PATH, TARGET_PATH } from "./targets.ts";
 
@@ -125,7 +125,7 @@ export function planStreams({ process: { user } }: Config): Act {
 
 /** In the launcher, in place of its plain loop: raw mode, the relay, and the terminal as it was. */
 export function planRelay(facts: Facts, setting: Setting): Act[] {
-  return [closeShared(facts), enterRaw(setting), poll(), input(), output(), signals(), drain()];
+  return [closeShared(facts), enterRaw(setting), poll(), input(), output(), signals(setting), drain()];
 }
 
 /** Descriptors that the child opened are the launcher's as well, and would keep the container's mounts alive. */
@@ -270,7 +270,7 @@ function output(): Act {
   };
 }
 
-function signals(): Act {
+function signals(setting: Setting): Act {
   return {
     what: "take up a signal",
     why: "the end of the container, a new window size, or something to send on",
@@ -280,6 +280,7 @@ function signals(): Act {
       step("@and", [{ load: "info" }, 0xffffffff], { label: "tty.number" }),
       step("@sub", [previous(), SIGCHLD], { onZero: "tty.reap" }),
       step("@sub", [result("tty.number"), SIGWINCH], { onZero: "tty.resize" }),
+      ...noteSignal(setting, result("tty.number")),
       step("kill", [{ load: CHILD }, result("tty.number")], { onNegative: "tty.poll", onZero: "tty.poll" }),
       step("ioctl", [0, flags("TIOCGWINSZ"), { region: "tty.size" }], { label: "tty.resize", onNegative: "tty.poll" }),
       step("ioctl", [PTM_FD, flags("TIOCSWINSZ"), { region: "tty.size" }], {

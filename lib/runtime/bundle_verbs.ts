@@ -21,7 +21,9 @@ import {
 import { takeContainer } from "../state/container.ts";
 import { isLocked } from "../state/lock.ts";
 import type { Roots } from "../state/root.ts";
+import { findSignal } from "../base/signals.ts";
 import { eraseContainer } from "./erase_container.ts";
+import { forbidRestart } from "./stopping.ts";
 import type { Voice } from "./voice.ts";
 
 /** What `state` prints: runtime.md, State, and what runc adds that engines read. */
@@ -76,6 +78,10 @@ function stateOf({ id, record, status, pid }: BundleContainer): OciState {
  * @throws PaddockError where it is neither created nor running.
  */
 export function killContainer(id: string, signal: number, all: boolean, roots: Roots): void {
+  const found = openLive(id, roots);
+  if (ENDING.includes(signal)) forbidRestart(found);
+  // Its launcher waits before it starts it again, and ends now.
+  if (ENDING.includes(signal) && found.status === "restarting") return;
   const seen = openLive(id, roots);
   if (all) {
     // One that has stopped has none, and that is fine: engines ask before they delete.
@@ -108,6 +114,9 @@ function hasOwnPids(directory: string): boolean {
 }
 
 const SIGKILL = 9;
+
+/** Signals that a container is to end by, and not to be started again after. */
+const ENDING = ["KILL", "TERM", "INT", "QUIT"].map(findSignal);
 const PATIENCE = 10_000;
 
 /**

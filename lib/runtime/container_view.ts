@@ -6,19 +6,28 @@
 import { isFrozen } from "../kernel/cgroup.ts";
 import { isThere } from "../kernel/syscall.ts";
 import { listContainers, PID_FILE, type SeenContainer } from "../state/container.ts";
+import { readLastCode } from "../state/restarts.ts";
 import type { Roots } from "../state/root.ts";
 
 /** docker's word for how a container is. */
-export type ContainerState = "created" | "running" | "paused" | "exited" | "dead";
+export type ContainerState = "created" | "running" | "restarting" | "paused" | "exited" | "dead";
 
 /** What is seen of a container, and what follows from it. */
 export interface ContainerView extends SeenContainer {
   readonly state: ContainerState;
   /** When its command began, ISO 8601 in UTC; absent where nobody knows any more. */
   readonly startedAt?: string;
+  /** Of one that is about to be started again: the exit code of its last end. */
+  readonly lastCode?: number;
 }
 
-const STATE = { creating: "created", running: "running", stopped: "exited", dead: "dead" } as const;
+const STATE = {
+  creating: "created",
+  running: "running",
+  restarting: "restarting",
+  stopped: "exited",
+  dead: "dead",
+} as const;
 
 /** All containers from images, the newest first. */
 export function viewContainers(roots: Roots): ContainerView[] {
@@ -33,7 +42,13 @@ export function viewContainer(seen: SeenContainer): ContainerView {
   const { status, record, directory } = seen;
   const startedAt = record?.exit?.startedAt ?? readStart(directory);
   const isPaused = status === "running" && (record?.cgroupPaths ?? []).some(isPausedAt);
-  return { ...seen, state: isPaused ? "paused" : STATE[status], ...(startedAt === undefined ? {} : { startedAt }) };
+  const lastCode = status === "restarting" ? readLastCode(directory) : undefined;
+  return {
+    ...seen,
+    state: isPaused ? "paused" : STATE[status],
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(lastCode === undefined ? {} : { lastCode }),
+  };
 }
 
 /** The launcher writes its first process's number when it begins: the file's time is that. */

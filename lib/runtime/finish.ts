@@ -13,6 +13,7 @@ import { isThere } from "../kernel/syscall.ts";
 import { LOCK_FD } from "../plan/setting.ts";
 import { decodeData, type Program } from "../program/decode.ts";
 import { inheritContainer, type OwnedContainer, readRecord } from "../state/container.ts";
+import { forgetRestarts, isStopping } from "../state/restarts.ts";
 import type { ContainerExit, ContainerRecord } from "../state/record.ts";
 import type { Roots } from "../state/root.ts";
 import { readStart } from "./container_view.ts";
@@ -135,7 +136,9 @@ async function keep(
     ...(record.dataDir === undefined ? [] : unmountBelow(record.dataDir)),
   ];
   const startedAt = exit.error === undefined ? readStart(owned.directory) : undefined;
-  owned.writeRecord({ ...rest, exit: { ...exit, ...(startedAt === undefined ? {} : { startedAt }) } });
+  const stopped = isStopping(owned.directory) ? { stopped: true } : {};
+  owned.writeRecord({ ...rest, ...stopped, exit: { ...exit, ...(startedAt === undefined ? {} : { startedAt }) } });
+  forgetRestarts(owned.directory);
   owned.lock.release();
   return problems;
 }

@@ -58,13 +58,13 @@ function describeState(view: ContainerView): Record<string, unknown> {
   const cause = exit === undefined ? undefined : nameCause(exit);
   return {
     Status: state,
-    Running: isAlive,
+    Running: isAlive || state === "restarting",
     Paused: state === "paused",
-    Restarting: false,
+    Restarting: state === "restarting",
     OOMKilled: exit?.oom ?? false,
     Dead: state === "dead",
     Pid: pid ?? 0,
-    ExitCode: exit?.code ?? 0,
+    ExitCode: exit?.code ?? view.lastCode ?? 0,
     Signal: exit?.signal === undefined ? "" : `SIG${nameSignal(exit.signal)}`,
     Cause: state === "dead" ? "its launcher was killed" : cause ?? "",
     Error: exit?.error ?? "",

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Detachment } from "../plan/detach.ts";
+import type { Detachment } from "../plan/detachment.ts";
 import type { NetworkActs, Setting } from "../plan/setting.ts";
 import type { Attachment } from "../spec/network.ts";
 

@@ -32,7 +32,7 @@ export function listContainers(roots: Roots, { all, last, filters = [] }: PsOpti
   const any = all || last !== undefined || filters.some(([key]) => key === "status" || key === "exited");
   const views = viewContainers(roots);
   const there = views.filter(({ status, record }) =>
-    status === "running" || status === "creating" || (any && record?.keep === true)
+    ["running", "restarting", "creating"].includes(status) || (any && record?.keep === true)
   );
   const context = { all: views };
   const found = there.filter((view) => isShown(view, context));

@@ -5,7 +5,6 @@
  */
 import { PaddockError } from "../base/errors.ts";
 import { killCgroups } from "../kernel/cgroup.ts";
-import { syscall } from "../kernel/syscall.ts";
 import {
   adoptContainer,
   openContainer,
@@ -18,6 +17,7 @@ import type { Roots } from "../state/root.ts";
 import { checkTransition } from "../state/status.ts";
 import { deleteBundle } from "./bundle_verbs.ts";
 import { eraseContainer } from "./erase_container.ts";
+import { endForGood, killWhileLocked } from "./stopping.ts";
 import type { Voice } from "./voice.ts";
 
 /**
@@ -32,9 +32,10 @@ export async function removeContainer(
   roots: Roots,
   voice: Voice,
 ): Promise<void> {
-  const seen = openContainer(roots, idOrName);
+  const found = openContainer(roots, idOrName);
+  const seen = force ? endForGood(found, roots) : found;
   if (seen.record?.bundle !== undefined) return await deleteBundle(seen.id, force, roots, voice);
-  if (force && seen.status === "running") await endContainer(seen);
+  if (force && (seen.status === "running" || seen.status === "restarting")) await endContainer(seen);
   else checkTransition(seen.id, seen.status, "remove");
   const owned = adopt(roots, seen.id);
   // Its launcher removed it as it ended.
@@ -74,19 +75,6 @@ export async function endContainer(seen: SeenContainer): Promise<void> {
     hint: "it waits in the kernel, for a disk or a network filesystem: see ps -eo pid,stat,wchan,comm",
   });
 }
-
-/** Sends a signal. The lock says that the launcher lives, and so that a number is still the process that was meant. */
-export function killWhileLocked(directory: string, pid: number, signal = SIGKILL): void {
-  const fd = syscall("pidfd_open", pid, 0);
-  if (fd < 0) {
-    if (isLocked(directory)) syscall("kill", pid, signal);
-    return;
-  }
-  if (isLocked(directory)) syscall("pidfd_send_signal", fd, signal, null, 0);
-  syscall("close", fd);
-}
-
-const SIGKILL = 9;
 
 async function waitForEnd(directory: string, milliseconds: number): Promise<boolean> {
   for (const end = Date.now() + milliseconds; Date.now() < end;) {

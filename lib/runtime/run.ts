@@ -31,9 +31,10 @@ import {
   readOwner,
 } from "../state/data_directory.ts";
 import { keepLauncher, launcherEnvironment } from "../state/launcher_cache.ts";
+import { forgetRestarts } from "../state/restarts.ts";
 import { ensurePrivateDirectory } from "../state/root.ts";
 import { type Beginning, type Cacheable, seeCacheable } from "./cached_run.ts";
-import { detachmentOf, isKept } from "./detachment.ts";
+import { detachmentOf, formatRestart, isKept } from "./detachment.ts";
 import { eraseContainer } from "./erase_container.ts";
 import { quickGc } from "./gc.ts";
 import { type OpenedImage, openImage } from "./open_image.ts";
@@ -162,7 +163,10 @@ export async function launchContainer({ options, facts, image, owned, voice, for
     ...(network?.attachment === undefined ? {} : { network: network.attachment }),
   };
   if (former === undefined) makeDataDir(options, owned, record);
-  else relinkState(record, owned);
+  else {
+    relinkState(record, owned);
+    forgetRestarts(owned.directory);
+  }
   await cgroup.start(owned, record);
   if (place.keep && record.dataDir !== undefined) {
     const { config: imageConfig, id, layers } = image;
@@ -203,6 +207,7 @@ function describeContainer(
     ...(options.userns === "host" ? {} : { ids: options.userns }),
     ...(place.dataDir === "" ? {} : { dataDir: place.dataDir }),
     ...(place.detachment === undefined ? {} : { detached: true }),
+    ...(options.restart === undefined ? {} : { restart: formatRestart(options.restart) }),
     ...(place.detachment?.log === undefined ? {} : { log: place.detachment.log }),
     ...(mergedOf(rootfs) === undefined ? {} : { layering: mergedOf(rootfs)!.by }),
     layers: layersOf(rootfs),

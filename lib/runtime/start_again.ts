@@ -29,7 +29,7 @@ export async function startAgain(idOrName: string, roots: Roots, voice: Voice): 
   const facts = probeHost();
   requireRoot(facts);
   const seen = openContainer(roots, idOrName);
-  if (seen.status === "running") return;
+  if (seen.status === "running" || seen.status === "restarting") return;
   checkTransition(seen.id, seen.status, "start");
   const { options, imageConfig, imageId, layers, rootfs } = readOrigin(seen.id, seen.record?.dataDir);
   const former = seen.record!;

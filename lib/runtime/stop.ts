@@ -8,7 +8,8 @@ import { ANNOTATIONS } from "../spec/from_options.ts";
 import { parseConfigText } from "../spec/parse.ts";
 import { openContainer, type SeenContainer } from "../state/container.ts";
 import type { Roots } from "../state/root.ts";
-import { endContainer, killWhileLocked } from "./rm.ts";
+import { endContainer } from "./rm.ts";
+import { endForGood, killWhileLocked } from "./stopping.ts";
 import { waitForEnd } from "./wait.ts";
 
 /** How a container is asked to end. */
@@ -25,8 +26,8 @@ export interface StopOptions {
  * @throws PaddockError where there is none, or it cannot be ended.
  */
 export async function stopContainer(idOrName: string, options: StopOptions, roots: Roots): Promise<void> {
-  const seen = openContainer(roots, idOrName);
-  if (seen.status !== "running") return;
+  const seen = endForGood(openContainer(roots, idOrName), roots);
+  if (seen.status !== "running" && seen.status !== "restarting") return;
   if (seen.pid !== undefined) killWhileLocked(seen.directory, seen.pid, findSignal(options.signal ?? signalOf(seen)));
   if ((await waitForEnd(seen, options.patience)).ended) return;
   await endContainer(seen);

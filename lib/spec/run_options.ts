@@ -12,6 +12,12 @@ import type { PullPolicy, RegistryOptions } from "./registry_options.ts";
 /** Where the output of a container in the background goes: a file of its own, or nowhere. */
 export type LogDriver = "file" | "none";
 
+/** When a container is started again at its end; by `on-failure` so many times at most, or for ever. */
+export interface RestartPolicy {
+  readonly when: "on-failure" | "always" | "unless-stopped";
+  readonly atMost?: number;
+}
+
 /** A container as asked for. Paths of the host are absolute. */
 export interface RunOptions {
   /** Where the state of running containers is kept; `/run/paddock` unless given. */
@@ -36,6 +42,8 @@ export interface RunOptions {
   readonly detach: boolean;
   /** Where its output goes in the background: a file, or nowhere. */
   readonly logDriver: LogDriver;
+  /** Absent: it ends when it ends. Only in the background. */
+  readonly restart?: RestartPolicy;
   readonly interactive: boolean;
   readonly tty: boolean;
   /** Run a small init as process 1 that forwards signals and reaps. */

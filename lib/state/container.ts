@@ -21,6 +21,7 @@ import { must, syscall } from "../kernel/syscall.ts";
 import { dataDirectoryOf, isThere, KEPT_RECORD_FILE, listDataIds, readKeptRecord } from "./data_directory.ts";
 import { inheritLock, isLocked, type Lock, LOCK_FILE, tryLock } from "./lock.ts";
 import { type ContainerRecord, formatRecord, parseRecord } from "./record.ts";
+import { countRestarts } from "./restarts.ts";
 import { ensurePrivateDirectory, makeDirectory, type Roots } from "./root.ts";
 import { deriveStatus, type Status } from "./status.ts";
 
@@ -136,7 +137,8 @@ export function seeContainer(roots: Roots, id: string): SeenContainer | undefine
   const record = readRecord(directory) ?? readKeptRecord(roots.dataRoot, id);
   if (record === undefined && !locked && !isThere(directory)) return undefined;
   const pid = locked ? readPid(directory) : undefined;
-  return { id, directory, status: deriveStatus(locked, record, pid), record, pid };
+  const pauses = locked && pid === undefined && record?.restart !== undefined && countRestarts(directory) > 0;
+  return { id, directory, status: pauses ? "restarting" : deriveStatus(locked, record, pid), record, pid };
 }
 
 /**
@@ -172,10 +174,16 @@ export function readRecord(directory: string): ContainerRecord | undefined {
   const path = `${directory}/${RECORD_FILE}`;
   if (!isThere(path)) return undefined;
   try {
-    return parseRecord(Deno.readTextFileSync(path), knownBesides(directory, path));
+    return withRestarts(parseRecord(Deno.readTextFileSync(path), knownBesides(directory, path)), directory);
   } catch {
     return undefined;
   }
+}
+
+/** Those of the last start are counted by the launcher; when it ends they are added, and its file goes. */
+function withRestarts(record: ContainerRecord, directory: string): ContainerRecord {
+  const counted = record.restart === undefined ? 0 : countRestarts(directory);
+  return counted === 0 ? record : { ...record, restarts: (record.restarts ?? 0) + counted };
 }
 
 /** A launcher from the cache cannot write what is different each time: its name has it, and the file's time. */
@@ -196,7 +204,9 @@ function readNumber(path: string): number | undefined {
 }
 
 /** The process that watches over the container, while its lock is held; a monitor writes its number itself. */
-export function readLauncherPid({ directory, record }: SeenContainer): number | undefined {
+export function readLauncherPid(
+  { directory, record }: Pick<SeenContainer, "directory" | "record">,
+): number | undefined {
   return readNumber(`${directory}/${MONITOR_FILE}`) ?? record?.launcherPid;
 }
 

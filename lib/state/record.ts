@@ -46,6 +46,10 @@ export interface ContainerRecord {
   readonly keep: boolean;
   /** True where nobody waits for its end but its monitor. */
   readonly detached?: boolean;
+  /** The policy by which it is started again when it ends: `always`, `unless-stopped`, `on-failure`, `on-failure:N`. */
+  readonly restart?: string;
+  /** True where its user ended it, and so it is not started by itself any more. */
+  readonly stopped?: boolean;
   /** How often it was started again after its first end. */
   readonly restarts?: number;
   /** The file that its output goes to, absolute; absent where nobody keeps it. */
@@ -139,6 +143,8 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["unit", isText, "optional"],
   ["keep", (value) => typeof value === "boolean"],
   ["detached", (value) => typeof value === "boolean", "optional"],
+  ["restart", (value) => /^(always|unless-stopped|on-failure(:\d+)?)$/.test(String(value)), "optional"],
+  ["stopped", (value) => typeof value === "boolean", "optional"],
   ["restarts", (value) => Number.isInteger(value) && (value as number) > 0, "optional"],
   ["log", isPath, "optional"],
   ["callersKeyring", (value) => typeof value === "boolean", "optional"],

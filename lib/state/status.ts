@@ -9,10 +9,11 @@ import type { ContainerRecord } from "./record.ts";
 /**
  * - `creating`: its directory is being filled;
  * - `running`: its launcher lives;
+ * - `restarting`: its launcher lives and waits before it starts it again;
  * - `stopped`: it ended, and how is known;
  * - `dead`: its launcher was killed before it could say anything, or the host went down.
  */
-export type Status = "creating" | "running" | "stopped" | "dead";
+export type Status = "creating" | "running" | "restarting" | "stopped" | "dead";
 
 /** Derives the state from facts that cannot be stale: a lock dies with its holder. */
 export function deriveStatus(locked: boolean, record: ContainerRecord | undefined, pid?: number): Status {
@@ -28,10 +29,10 @@ export type Action = "kill" | "exec" | "start" | "remove" | "export";
 export const TRANSITIONS: Readonly<
   Record<Action, { readonly from: readonly Status[]; readonly to: Status | "as it was" | "gone" }>
 > = {
-  kill: { from: ["running"], to: "stopped" },
+  kill: { from: ["running", "restarting"], to: "stopped" },
   exec: { from: ["running"], to: "as it was" },
   start: { from: ["stopped", "dead"], to: "running" },
-  export: { from: ["running", "stopped", "dead"], to: "as it was" },
+  export: { from: ["running", "restarting", "stopped", "dead"], to: "as it was" },
   remove: { from: ["stopped", "dead"], to: "gone" },
 };
 
@@ -48,5 +49,6 @@ export function checkTransition(id: string, status: Status, action: Action): voi
 
 const HINTS: Partial<Record<Status, (id: string, action: Action) => string | undefined>> = {
   creating: () => "wait until it runs",
+  restarting: (id) => `it is started again when it ends; to end it for good: paddock stop ${id}`,
   running: (id, action) => action === "remove" ? `kill it and remove it: paddock rm -f ${id}` : undefined,
 };

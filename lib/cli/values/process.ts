@@ -10,7 +10,7 @@ import { parseDuration } from "../../base/sizes.ts";
 import { didYouMean } from "../../base/text.ts";
 import type { IdMapping, Rlimit } from "../../spec/config.ts";
 import { RLIMITS } from "../../base/rlimits.ts";
-import type { DeviceOption, RunOptions, SeccompOption } from "../../spec/run_options.ts";
+import type { DeviceOption, RestartPolicy, RunOptions, SeccompOption } from "../../spec/run_options.ts";
 import type { Host } from "../types.ts";
 import { readContainerPath, readInteger, resolveHostPath } from "./flag.ts";
 
@@ -219,4 +219,17 @@ export function readHostname(text: string): string {
     text.length <= 64
   ) return text;
   throw new UsageError(`'${text}' is no host name`, { hint: "letters, digits, '-' and '.', 64 characters at most" });
+}
+
+/** A restart policy; `no`, as if nothing was said. */
+export function readRestart(text: string): RestartPolicy | undefined {
+  if (text === "no") return undefined;
+  if (text === "always" || text === "unless-stopped" || text === "on-failure") return { when: text };
+  const [, times] = /^on-failure:(\d+)$/.exec(text) ?? [];
+  // 0 is no limit, as with docker.
+  if (times !== undefined && Number(times) === 0) return { when: "on-failure" };
+  if (times !== undefined) return { when: "on-failure", atMost: readInteger(times, 1, 2 ** 31 - 1) };
+  throw new UsageError(`'${text}' is no restart policy`, {
+    hint: "no, on-failure, on-failure:N, always, unless-stopped",
+  });
 }

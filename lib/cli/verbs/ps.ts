@@ -129,10 +129,11 @@ function describeAsDocker(view: ContainerView, whole: boolean, now: number): Rec
 }
 
 /** As docker says it: `Up 3 min`, `Exited (1) 2 h ago`; and what ended it, where the code alone does not tell. */
-function formatStatus({ state, record, startedAt }: ContainerView, now: number): string {
+function formatStatus({ state, record, startedAt, lastCode }: ContainerView, now: number): string {
   const up = startedAt === undefined ? "Up" : `Up ${formatAge(now - Date.parse(startedAt)).replace(/ ago$/, "")}`;
   if (state === "running") return up;
   if (state === "paused") return `${up} (Paused)`;
+  if (state === "restarting") return `Restarting (${lastCode ?? 0})`;
   const exit = record?.exit;
   if (state === "exited" && exit !== undefined) {
     const cause = nameCause(exit);

@@ -8,6 +8,7 @@ import { eachContainer } from "../each_container.ts";
 import { readRoots } from "../run_options.ts";
 import type { Host, Words } from "../types.ts";
 import { speakOn } from "../voice.ts";
+import { isOn } from "../words.ts";
 import { readPatience } from "./stop.ts";
 
 /** Starts containers that have ended, or lets one go that was created from a bundle. */
@@ -15,6 +16,12 @@ export async function run(words: Words, host: Host): Promise<number> {
   const { isOfBundle, startBundle } = await import("../../runtime/start.ts");
   const roots = readRoots(words, host);
   const [name, ...more] = words.positionals;
+  if (isOn(words, "all-restartable")) {
+    if (name !== undefined) throw new UsageError("--all-restartable and CONTAINER contradict each other");
+    const { listRestartable } = await import("../../runtime/restartable.ts");
+    const { startEach } = await import("../../runtime/start_again.ts");
+    return await startEach(listRestartable(roots), roots);
+  }
   if (name === undefined) throw new UsageError("start needs CONTAINER", { hint: "paddock ps -a lists them" });
   if (isOfBundle(name, roots)) {
     await startBundle(name, roots, speakOn(host, words));

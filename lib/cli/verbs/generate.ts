@@ -1,0 +1,19 @@
+/**
+ * `paddock generate`.
+ *
+ * @module
+ */
+import { UsageError } from "../../base/errors.ts";
+import { readRoots } from "../run_options.ts";
+import type { Host, Words } from "../types.ts";
+
+/** Prints a unit of systemd: for one container, or for all that should run after a boot. */
+export async function run(words: Words, host: Host): Promise<number> {
+  const [kind = "", name] = words.positionals;
+  if (kind !== "systemd") {
+    throw new UsageError(`'${kind}' cannot be generated`, { hint: "paddock generate systemd [CONTAINER]" });
+  }
+  const { generateUnit } = await import("../../runtime/generate_unit.ts");
+  host.print(generateUnit(name, readRoots(words, host)));
+  return 0;
+}
