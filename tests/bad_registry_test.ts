@@ -284,6 +284,25 @@ for (const [name, { documents: edit, manifest, behave, message, flags = [] }] of
   });
 }
 
+test("a large layer that is packed badly is refused, and nothing of it stays", async (box) => {
+  const digits = Array.from({ length: 300 }, () => crypto.getRandomValues(new Uint8Array(32768)).toHex()).join("");
+  const made = { ...await image(), layers: [makeLayer({ path: "large", text: digits })] };
+  const cut = (layer: Uint8Array): Uint8Array => gzip(layer).slice(0, -1000);
+  const changed = (layer: Uint8Array): Uint8Array => gzip(layer).map((byte, i) => i === 3_000_000 ? byte ^ 1 : byte);
+  const other = (_: Uint8Array): Uint8Array => gzip(new TextEncoder().encode(digits));
+  const cases = [[cut, /damaged gzip data: it ends too early/], [changed, /damaged/], [
+    other,
+    /is not a tar archive/,
+  ]] as const;
+  for (const [pack, message] of cases) {
+    await using registry = FakeRegistry.start(documentsOf(made, pack));
+    const { code, stderr } = await pull(box, registry);
+    assertEquals(code, 125);
+    assertMatch(stderr, message);
+    assertEquals([listStore(box), listDownloads(box)], [[], []]);
+  }
+});
+
 test("what is a matter of time is waited for: 429, 500, a connection that ends, a stall", async (box) => {
   const made = await image();
   const documents = documentsOf(made, gzip);

@@ -132,6 +132,19 @@ test("gzip, zstd and plain layers, of OCI's types and of docker's", async (box, 
   assertEquals(new Set(listNamedImages(box.paddock.dataRoot).map(({ id }) => id)).size, 1);
 });
 
+test("a large layer, which a thread of its own unpacks, is as whole as a small one", async (box, registry) => {
+  // Text of random digits: it stays larger than what is unpacked without a thread.
+  const digits = Array.from({ length: 300 }, () => crypto.getRandomValues(new Uint8Array(32768)).toHex()).join("");
+  const made = await image(ADDED, [{ path: "etc/large", text: digits }]);
+  for (const [tag, pack] of Object.entries({ gzip, zstd })) {
+    const layout = writeLayout(box.path(tag), [made], { pack });
+    await registry.fill(`oci:${layout}:1`, `large:${tag}`, "--preserve-digests");
+    const sum = await ok(box, "run", `${registry.host}/large:${tag}`, "sha256sum", "/etc/large");
+    assertEquals(`sha256:${sum.slice(0, 64)}`, sha256(new TextEncoder().encode(digits)), tag);
+    await ok(box, "rmi", `${registry.host}/large:${tag}`);
+  }
+});
+
 test("of an index the manifest for this machine is taken, or the one that is asked for", async (box, registry) => {
   const here = Deno.build.arch === "aarch64" ? "arm64" : "amd64";
   const made = [

@@ -22,6 +22,9 @@ const ASIDE_FROM = 64 << 20;
 
 /** Begins a digest; `source.format` must be known, which it is after the first chunk. */
 export async function startDigest(source: ArchiveSource): Promise<Digest> {
+  if (source.unpackedDigest !== undefined) {
+    return { update: () => {}, finish: () => Promise.resolve(source.unpackedDigest!()), [Symbol.dispose]: () => {} };
+  }
   const isLarge = source.isRegular && (source.size ?? 0) >= ASIDE_FROM;
   return isLarge && source.format === "tar" && isOurs(source) ? startAside(source) : await startInline();
 }

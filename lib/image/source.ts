@@ -59,6 +59,8 @@ export interface ArchiveSource extends Disposable {
    * @throws PaddockError where the file was written to meanwhile, or is not what its digest says.
    */
   verify(): void;
+  /** SHA-256 of all unpacked bytes, 64 hexadecimal digits, where somebody has hashed them already; after the last chunk. */
+  unpackedDigest?(): string;
 }
 
 /** Content of an image: a part of a file, and what it must be. */
@@ -321,7 +323,8 @@ function concatenate(parts: readonly Bytes[]): Bytes {
   return whole;
 }
 
-function explainUnpacking(error: unknown, name: string, format: string): PaddockError {
+/** What a decoder says, in our words. @param format `gzip` or `zstd` */
+export function explainUnpacking(error: unknown, name: string, format: string): PaddockError {
   const text = error instanceof Error ? error.message : String(error);
   const why = /unexpected end/i.test(text)
     ? "it ends too early"

@@ -13,7 +13,8 @@ import { DownloadDirectory } from "../download_directory.ts";
 import type { LayerFiles } from "../image_files.ts";
 import type { ImageStore } from "../image_store.ts";
 import type { Descriptor } from "../manifest.ts";
-import { type ArchiveSource, openBlob } from "../source.ts";
+import type { ArchiveSource } from "../source.ts";
+import { openLayerAside } from "../unpacking_thread.ts";
 import { downloadBlob } from "./download.ts";
 import type { RegistrySession } from "./session.ts";
 
@@ -127,10 +128,12 @@ export class LayerDownloads implements LayerFiles, Disposable {
   async #openFile(layer: Layer, file: Fd): Promise<ArchiveSource> {
     const { size } = statFd(file.number, layer.what);
     // It was hashed while it came; what it unpacks to is hashed again.
-    const source = await openBlob({ name: layer.what, fd: file.number, offset: 0, size });
+    const source = await openLayerAside({ name: layer.what, fd: file.number, offset: 0, size });
     const chunks = source.chunks.bind(source);
     source.chunks = () => taking(chunks());
+    const end = source[Symbol.dispose].bind(source);
     source[Symbol.dispose] = () => {
+      end();
       file.close();
       layer.uses--;
       if (layer.uses <= 0) this.directory.remove(layer.blob.digest);
