@@ -160,10 +160,11 @@ test("an end for want of memory has the code of it", async (box) => {
 }, "memory");
 
 test("SIGKILL of it ends its container, and gc removes the rest", async (box) => {
-  const program = await compile(box, ["--name", "victim", box.rootfs, "sleep", "61.5"]);
+  const nap = `61.${Deno.pid}`;
+  const program = await compile(box, ["--name", "victim", box.rootfs, "sleep", nap]);
   const child = new Deno.Command(program, { clearEnv: true, stdin: "null", stdout: "null", stderr: "null" }).spawn();
   const count = async (): Promise<number> =>
-    (await call(["pgrep", "-f", "^sleep 61.5"])).stdout.trim().split("\n").filter(Boolean).length;
+    (await call(["pgrep", "-f", `^sleep ${nap}`])).stdout.trim().split("\n").filter(Boolean).length;
   await waitFor("the container", () => findPid(box));
   assertEquals(await count(), 1);
   child.kill("SIGKILL");

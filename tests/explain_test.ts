@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Box } from "./support/box.ts";
 import { busybox } from "./support/fixtures.ts";
-import { comparePictures, takePicture } from "./support/leaks.ts";
+import { expectNoLeaks } from "./support/leaks.ts";
 import { call } from "./support/paddock.ts";
 import { requires } from "./support/requires.ts";
 
@@ -16,9 +16,7 @@ function test(name: string, fn: (box: Box) => Promise<void>): void {
     ...requires("tool:busybox", "root"),
     fn: async () => {
       using box = await Box.make();
-      const before = takePicture(box.paddock);
-      await fn(box);
-      assertEquals(comparePictures(before, takePicture(box.paddock)), []);
+      await expectNoLeaks(box.paddock, () => fn(box));
     },
   });
 }
@@ -54,7 +52,7 @@ test("the shell commands of a container, each with its reason", async (box) => {
 });
 
 test("the system calls, as run --trace shows them", async (box) => {
-  const words = ["--name", "same", "--rm", box.rootfs, "true"];
+  const words = ["--name", `same-${Deno.pid}`, "--rm", box.rootfs, "true"];
   const explained = (await box.paddock.run(["explain", "--syscalls", ...words])).stdout;
   const traced = (await box.paddock.run(["run", "--trace", ...words])).stderr;
   const calls = (text: string): string[] => [...text.matchAll(/\b([a-z_0-9]+)\(/g)].map(([, name]) => name!);

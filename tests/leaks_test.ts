@@ -21,6 +21,9 @@ function test(name: string, fn: (box: Box) => Promise<void>): void {
   });
 }
 
+/** How long the sleepers sleep: how they are known among the processes of the host. */
+const NAP = `77.${Deno.pid}`;
+
 const pause = (milliseconds: number): Promise<void> => new Promise((done) => setTimeout(done, milliseconds));
 
 test("200 runs of true leave no trace", async (box) => {
@@ -96,7 +99,7 @@ test("the next run removes what a killed one has left", async (box) => {
 });
 
 async function startSleeper(box: Box, flags: readonly string[]): Promise<Deno.ChildProcess> {
-  const child = box.paddock.start(["run", "--name", "sleeper", "--rm", ...flags, box.rootfs, "sleep", "77.25"]);
+  const child = box.paddock.start(["run", "--name", "sleeper", "--rm", ...flags, box.rootfs, "sleep", NAP]);
   await child.stdin.close();
   await waitFor("the container", () => listChildren(child.pid).length > 0 && countSleepers() > 0);
   return child;
@@ -106,7 +109,7 @@ async function startSleeper(box: Box, flags: readonly string[]): Promise<Deno.Ch
 function countSleepers(): number {
   return [...Deno.readDirSync("/proc")].filter(({ name }) => {
     try {
-      return /^\d+$/.test(name) && /^sleep\0.*77\.25\0/.test(Deno.readTextFileSync(`/proc/${name}/cmdline`));
+      return /^\d+$/.test(name) && Deno.readTextFileSync(`/proc/${name}/cmdline`) === `sleep\0${NAP}\0`;
     } catch {
       return false;
     }
@@ -150,7 +153,7 @@ test("gc leaves alone what runs", async (box) => {
 
 test("a container that leaves processes behind takes them with it", async (box) => {
   await expectNoLeaks(box.paddock, async () => {
-    const script = "sleep 77.25 & setsid sleep 77.25 & (trap '' TERM HUP; sleep 77.25 &) ; sleep 0.1; exit 0";
+    const script = `sleep ${NAP} & setsid sleep ${NAP} & (trap '' TERM HUP; sleep ${NAP} &) ; sleep 0.1; exit 0`;
     for (const flags of [[], ["--init"], ["--pid", "host"]]) {
       assertEquals((await box.sh(`(${script}) > /dev/null 2>&1`, flags)).code, 0);
       await waitFor(`no process of a container with ${flags.join(" ")}`, () => countSleepers() === 0);
@@ -164,7 +167,7 @@ test("a paddock whose own file is gone says what remains, and gc removes it", as
   const copy = box.path("copy");
   await call(["sh", "-c", `ln ${file} ${copy} 2>/dev/null || cp ${file} ${copy}`]);
   const child = new Deno.Command(copy, {
-    args: [...words, "sleep", "77.25"],
+    args: [...words, "sleep", NAP],
     stdin: "null",
     stdout: "null",
     stderr: "piped",

@@ -19,19 +19,20 @@ export type Picture = Readonly<Record<Kind, readonly string[]>>;
 
 type Kind = "mounts" | "cgroups" | "processes" | "namespaces" | "state" | "data" | "temporary" | "descriptors";
 
-/** Looks at the host. */
+/** Looks at the host, without what belongs to tests that run beside this one. */
 export function takePicture(places: Places): Picture {
+  const others = listContainersOfOthers(places);
   return {
     mounts: readLines("/proc/self/mountinfo").map(describeMount).sort(),
-    cgroups: listCgroups(),
-    processes: listProcesses(),
+    cgroups: listCgroups().filter((path) => !others.has(/\/paddock(?:\.bundles)?\/([^/]+)/.exec(path)![1]!)),
+    processes: listProcesses().filter((name) => ![...others].some((id) => `paddock: ${id}`.slice(0, 15) === name)),
     namespaces: ["/run/netns", "/var/run/netns"].flatMap(listNames).sort(),
     state: listNames(places.root),
     // Unpacked layers stay on purpose.
     data: ["containers", "tmp"].flatMap((name) => listNames(`${places.dataRoot}/${name}`)),
     temporary: ["/tmp", "/run"].flatMap(listNames).filter((name) => /paddock/.test(name))
-      // Those of the build and of other tests come and go.
-      .filter((name) => !/^paddock-(build|test|launcher)-/.test(name)).sort(),
+      // Those of the build, of virtual machines and of other tests come and go.
+      .filter((name) => !/^paddock-(build|pack|test|ignored|launcher|vm)[-.]/.test(name)).sort(),
     descriptors: listDescriptors(),
   };
 }
@@ -68,6 +69,13 @@ export async function findLeaks(before: Picture, places: Places): Promise<string
     left = left.filter((line) => now.includes(line));
   }
   return left;
+}
+
+/** The containers that other tests, the demo and the bench have below `/var/tmp`; their states are the last to go. */
+function listContainersOfOthers({ root }: Places): Set<string> {
+  const roots = listNames("/var/tmp").filter((name) => /^paddock-(test|demo|bench)-/.test(name))
+    .map((name) => `/var/tmp/${name}/run`);
+  return new Set(roots.filter((other) => other !== root).flatMap(listNames));
 }
 
 /** Without the mount's number, which tells nothing. */

@@ -81,7 +81,26 @@ export class Paddock implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#endContainers();
     Deno.removeSync(this.#home, { recursive: true });
+  }
+
+  /** A test that fails leaves its containers, whose cgroups and names would be in the way of the next. */
+  #endContainers(): void {
+    for (const { name, isDirectory } of isThere(this.root) ? Deno.readDirSync(this.root) : []) {
+      if (!isDirectory || name.startsWith(".")) continue;
+      const [file, ...args] = this.command(["rm", "--force", name]);
+      new Deno.Command("timeout", { args: ["30", file!, ...args], stdin: "null", stdout: "null", stderr: "null" })
+        .outputSync();
+    }
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
   }
 }
 
