@@ -1,5 +1,5 @@
 /**
- * Measures paddock against runc, bubblewrap and podman on this host, in pairs of runs, and prints the ratios.
+ * Measures paddock against runc, crun, bubblewrap and podman on this host, in pairs of runs, and prints the ratios.
  *
  *     deno task bench               some minutes; a quiet machine gives better figures
  *     deno task bench --quick       few runs and a small archive: shows that it works
@@ -16,6 +16,7 @@ import { parseArgs } from "@std/cli";
 import { existsSync } from "@std/fs";
 import { join } from "@std/path";
 import { writeArchive } from "./bench/archive.ts";
+import { bundleVerbs, findRuntimes, type Runtime } from "./bench/bundle_verbs.ts";
 import { type Contender, type Field, gather, type Ground, paddockWords } from "./bench/contenders.ts";
 import { compare, type Comparison, summarize } from "./bench/pairs.ts";
 import { pulls } from "./bench/pulls.ts";
@@ -64,9 +65,12 @@ async function main(words: string[]): Promise<number> {
   const ground = { home: home.path, rootfs: join(home.path, "rootfs"), paddock: paddockCommand() };
   await copyFixture(await busybox(), ground.rootfs);
   const field = await gather(ground);
-  const about = describe(ground, field);
+  const found = await findRuntimes(ground);
+  const runtimes = found.filter((one) => typeof one !== "string");
+  const missing = new Set([...field.missing, ...found.filter((one) => typeof one === "string")]);
+  const about = describe(ground, [field.floor, ...field.peers, ...runtimes], [...missing]);
   const only = args.only ?? "";
-  const tasks = listTasks(ground, field, args.quick ? QUICK : FULL).filter(({ what }) => what.includes(only));
+  const tasks = listTasks(ground, field, runtimes, args.quick ? QUICK : FULL).filter(({ what }) => what.includes(only));
   const { figures, failed } = await measureAll(tasks);
   if (args.json) console.log(JSON.stringify({ ...about, figures }, null, 2));
   else console.log(formatReport(about, figures).join("\n"));
@@ -89,7 +93,7 @@ async function measureAll(tasks: readonly Task[]): Promise<{ figures: Figure[]; 
   return { figures, failed };
 }
 
-function listTasks(ground: Ground, field: Field, effort: Effort): Task[] {
+function listTasks(ground: Ground, field: Field, runtimes: readonly Runtime[], effort: Effort): Task[] {
   const { floor, run, anew, launcher, peers } = field;
   const pair = (first: Contender, second: Contender, bound?: number): Task =>
     versus(ground, first, second, { runs: second.name === "podman run" ? effort.slowPairs : effort.pairs, bound });
@@ -103,6 +107,7 @@ function listTasks(ground: Ground, field: Field, effort: Effort): Task[] {
     ...[launcher, ...peers.filter(({ name }) => name !== "podman run")].slice(1).map((peer) =>
       loops(ground, launcher, peer, effort.loop)
     ),
+    ...bundleVerbs(ground, floor, runtimes, effort.pairs),
     imports(ground, effort),
     ...pulls(ground, effort.imageBytes, effort.imports),
   ];
@@ -219,13 +224,15 @@ function paddockCommand(): readonly string[] {
   return Deno.env.has("PADDOCK_BIN") || !existsSync(built) ? PADDOCK_COMMAND : [built];
 }
 
-function describe({ paddock }: Ground, { floor, peers, missing }: Field): Circumstances {
+function describe(
+  { paddock }: Ground,
+  programs: readonly Pick<Contender, "name" | "version">[],
+  missing: readonly string[],
+): Circumstances {
   const [file, ...args] = paddock;
   const { stdout } = new Deno.Command(file!, { args: [...args, "version"] }).outputSync();
   const cpu = /^model name\s*:\s*(.*)$/m.exec(Deno.readTextFileSync("/proc/cpuinfo"))?.[1] ?? Deno.build.arch;
-  const versions = [floor, ...peers].map((
-    { name, version },
-  ) => [name.split(" ").at(-1) === "run" ? name.slice(0, -4) : name, version]);
+  const versions = programs.map(({ name, version }) => [name.replace(/ run$/, ""), version]);
   return {
     machine: `${navigator.hardwareConcurrency} × ${cpu}, ${(Deno.systemMemoryInfo().total / 1e9).toFixed(0)} GB`,
     kernel: Deno.osRelease(),

@@ -38,7 +38,7 @@ export interface Ground {
 }
 
 /** The environment of every command that is measured. */
-const ENV = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root" };
+export const ENV = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root" };
 const MEMORY = 100 * 1024 * 1024;
 
 /** Nothing is looked for, fetched or cached. */
@@ -109,25 +109,30 @@ function emptyDeno({ home }: Ground): Contender {
 async function findRunc(ground: Ground): Promise<Contender | string> {
   const path = findProgram("runc");
   if (path === undefined) return "runc";
-  const bundle = join(ground.home, "bundle");
   let count = 0;
   return {
     name: "runc run",
     version: await firstLine(path, "--version"),
     command: (words) => {
-      const directory = `${bundle}-${count++}`;
-      Deno.mkdirSync(directory);
-      new Deno.Command(path, { args: ["spec"], cwd: directory }).outputSync();
-      const file = join(directory, "config.json");
-      const config = JSON.parse(Deno.readTextFileSync(file));
-      config.process.terminal = false;
-      config.process.args = words;
-      config.root.path = ground.rootfs;
-      config.linux.resources.memory = { limit: MEMORY };
-      Deno.writeTextFileSync(file, JSON.stringify(config));
-      return { words: [path, "run", "--bundle", directory, `paddock-bench-${Deno.pid}-${count}`], env: ENV };
+      const bundle = writeBundle(ground, words);
+      return { words: [path, "run", "--bundle", bundle, `paddock-bench-${Deno.pid}-${count++}`], env: ENV };
     },
   };
+}
+
+/** A bundle of runc's default spec, with a limit on memory; gives its directory. @param words what it runs */
+export function writeBundle({ home, rootfs, paddock }: Ground, words: readonly string[]): string {
+  const directory = Deno.makeTempDirSync({ dir: home, prefix: "bundle-" });
+  const [file, ...args] = [...(findProgram("runc") === undefined ? paddock : [findProgram("runc")!]), "spec"];
+  new Deno.Command(file!, { args, cwd: directory }).outputSync();
+  const path = join(directory, "config.json");
+  const config = JSON.parse(Deno.readTextFileSync(path));
+  config.process.terminal = false;
+  config.process.args = words;
+  config.root.path = rootfs;
+  config.linux.resources.memory = { limit: MEMORY };
+  Deno.writeTextFileSync(path, JSON.stringify(config));
+  return directory;
 }
 
 /** Every namespace, the same mounts, and what paddock masks masked; it has no cgroups. */
@@ -171,7 +176,8 @@ export function findProgram(name: string): string | undefined {
   return ENV.PATH.split(":").map((directory) => join(directory, name)).find((path) => existsSync(path));
 }
 
-async function firstLine(path: string, flag: string): Promise<string> {
+/** What a program prints about its version, from the first digit. */
+export async function firstLine(path: string, flag: string): Promise<string> {
   const { stdout } = await new Deno.Command(path, { args: [flag], stderr: "null" }).output();
   return new TextDecoder().decode(stdout).split("\n")[0]!.replace(/^.*?(?=\d)/, "");
 }

@@ -41,22 +41,29 @@ export interface Sample {
 /** Measures a command. */
 export class Stopwatch {
   readonly #file: string;
+  /** What the command prints on its standard error. A file, for what it leaves running would hold a pipe open. */
+  readonly #said: string;
 
-  /** @param directory where the program is written. */
-  constructor(readonly command: Command, directory: string) {
+  /**
+   * @param directory where the program is written.
+   * @param under words that the program is started by, outside of the time.
+   */
+  constructor(readonly command: Command, directory: string, readonly under: readonly string[] = []) {
     this.#file = join(directory, `stopwatch-${crypto.randomUUID()}`);
-    Deno.writeFileSync(this.#file, assemble(planStopwatch(command)), { mode: 0o755 });
+    this.#said = `${this.#file}.stderr`;
+    Deno.writeFileSync(this.#file, assemble(planStopwatch(command, this.#said)), { mode: 0o755 });
   }
 
   /** Runs it once. @throws Error where it does not end with 0. */
   async measure(): Promise<Sample> {
-    const options = { stdin: "null", stdout: "piped", stderr: "piped" } as const;
-    const { stdout, stderr } = await new Deno.Command(this.#file, options).output();
+    const options = { stdin: "null", stdout: "piped", stderr: "null" } as const;
+    const [file, ...args] = [...this.under, this.#file];
+    const { stdout } = await new Deno.Command(file!, { ...options, args }).output();
     if (stdout.length !== LAYOUT.size) throw new Error(`no figures of ${this.command.words[0]}`);
     const view = new DataView(stdout.buffer);
     const status = view.getUint32(LAYOUT.status, true);
     if (status !== 0) {
-      const said = new TextDecoder().decode(stderr).trim().split("\n").at(-1);
+      const said = Deno.readTextFileSync(this.#said).trim().split("\n").at(-1);
       throw new Error(`${this.command.words.join(" ")}: wait status 0x${status.toString(16)}: ${said}`);
     }
     const seconds = (at: number, fraction: number): number =>
@@ -75,7 +82,7 @@ const LAYOUT = { begin: 0, end: 16, status: 32, usage: 40, size: 184 } as const;
 const CLOCK_MONOTONIC = 1;
 const NOT_FOUND = 127;
 
-function planStopwatch({ words, env = {} }: Command): Plan {
+function planStopwatch({ words, env = {} }: Command, said: string): Plan {
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   const sample = (offset: number): Arg => ({ region: "sample", offset });
   const start = act("measure the command", [
@@ -92,6 +99,8 @@ function planStopwatch({ words, env = {} }: Command): Plan {
     step("openat", [AT_FDCWD, text("/dev/null"), flags("O_RDWR")], { label: "command" }),
     step("dup3", [previous(1), 0, 0]),
     step("dup3", [previous(2), 1, 0]),
+    step("openat", [AT_FDCWD, text(said), flags("O_WRONLY", "O_CREAT", "O_TRUNC"), 0o600]),
+    step("dup3", [previous(1), 2, 0]),
     step("execve", [text(words[0]!), vector(words), vector(variables)]),
   ]);
   return {
