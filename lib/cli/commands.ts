@@ -16,6 +16,12 @@ const IMAGE: Positional = { name: "IMAGE", path: true };
 const COMMAND: Positional = { name: "COMMAND", optional: true, rest: true };
 const JSON_FLAG: Option = { name: "json", help: "as JSON, for programs" };
 
+/** Of `attach` and `start --attach`. */
+const ATTACH_FLAGS: readonly Option[] = [
+  { name: "detach-keys", value: "KEYS", help: "keys that leave it, in a terminal (ctrl-p,ctrl-q)" },
+  { name: "sig-proxy", help: "pass signals on, where it has no terminal (true)" },
+];
+
 /** Of `stop` and `restart`. */
 const STOP_FLAGS: readonly Option[] = [
   { name: "time", short: "t", value: "SECONDS", help: "how long it may take (10); -1 is for ever" },
@@ -337,6 +343,19 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./verbs/wait.ts"),
   },
   {
+    name: "attach",
+    summary: "see what a container prints, and type into it",
+    description:
+      "What it prints from now on is shown. What is typed goes to it where it was run with -i; with -t as well it is " +
+      "at a terminal, and Ctrl-P Ctrl-Q leaves it as it is. The exit code is its own, or 0 for one that was left.",
+    positionals: [{ name: "CONTAINER" }],
+    options: [{ name: "no-stdin", help: "only look" }, ...ATTACH_FLAGS],
+    examples: [
+      ["paddock attach box", "a shell that was begun by: paddock run -dit --name box alpine sh"],
+    ],
+    load: () => import("./verbs/attach.ts"),
+  },
+  {
     name: "stop",
     summary: "ask containers to end, and kill those that do not",
     positionals: [{ name: "CONTAINER", repeat: true }],
@@ -467,6 +486,9 @@ export const COMMANDS: readonly Command[] = [
       "for this host. One that was created from a bundle is let go.",
     positionals: [{ name: "CONTAINER", optional: true, repeat: true }],
     options: [
+      { name: "attach", short: "a", help: "show what it prints, and end as it does" },
+      { name: "interactive", short: "i", help: "the same, and type into it" },
+      ...ATTACH_FLAGS,
       { name: "all-restartable", help: "all that should run by their restart policies, as after a boot" },
     ],
     examples: [

@@ -26,6 +26,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, readonly string[]>
     verify: ["verify"],
   },
   container: {
+    attach: ["attach"],
     commit: ["commit"],
     diff: ["diff"],
     exec: ["exec"],

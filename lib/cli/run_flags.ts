@@ -8,6 +8,7 @@ import type { Option } from "./types.ts";
 
 const container = inGroup("Container", [
   { name: "name", value: "NAME", help: "name it; without --rm it is kept when it ends" },
+  { name: "replace", help: "in place of one that has its name: that one is ended and removed" },
   { name: "rm", help: "remove it when it ends, though it has a name" },
   { name: "detach", short: "d", help: "leave it in the background, and print its id" },
   {
@@ -22,7 +23,11 @@ const container = inGroup("Container", [
     suggestions: ["no", "on-failure", "always", "unless-stopped"],
     help: "start it again when it ends, in the background: no, on-failure[:N], always, unless-stopped",
   },
-  { name: "interactive", short: "i", help: "pass standard input to it (it is; -i=false: empty)" },
+  {
+    name: "interactive",
+    short: "i",
+    help: "pass standard input to it (it is; -i=false: empty); with -d that of who attaches",
+  },
   { name: "tty", short: "t", help: "give it a terminal (it has one if you call from one)" },
   { name: "init", help: "run a small init as process 1 that forwards signals and reaps" },
   { name: "stop-signal", value: "SIGNAL", help: "signal that asks it to stop (TERM)" },

@@ -77,6 +77,7 @@ function readContainer(
 ): Part<
   | "config"
   | "name"
+  | "replace"
   | "rm"
   | "detach"
   | "logDriver"
@@ -91,11 +92,13 @@ function readContainer(
   return {
     ...optional("config", readFlag(words, "config", (text) => resolveHostPath(text, host))),
     ...optional("name", readFlag(words, "name", checkName)),
+    ...(isOn(words, "replace") ? { replace: true as const } : {}),
     rm: isOn(words, "rm"),
     detach: isOn(words, "detach"),
     logDriver: (lastValue(words, "log-driver") ?? "file") as LogDriver,
     ...optional("restart", readFlag(words, "restart", value.readRestart)),
-    interactive: words.switches.get("interactive") ?? true,
+    // In the background nobody types unless told so.
+    interactive: words.switches.get("interactive") ?? !isOn(words, "detach"),
     tty: isOn(words, "tty"),
     init: isOn(words, "init"),
     trace: isOn(words, "trace"),
@@ -226,6 +229,9 @@ function refuseContradictions(options: RunOptions): void {
     });
   }
   refuseRestart(options);
+  if (options.replace && options.name === undefined) {
+    throw new UsageError("--replace needs --name", { hint: "it says which container goes" });
+  }
   if (options.rwSave !== undefined && options.readOnly) {
     throw new UsageError("--rw-save and --read-only contradict each other");
   }

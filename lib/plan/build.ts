@@ -24,7 +24,7 @@ import {
   planWaitForStart,
 } from "./created.ts";
 import { planPreserved, PRESERVED_REGIONS } from "./descriptors.ts";
-import { DETACH_REGIONS, planAttend, planDivide, planLetGo, planLogStreams } from "./detach.ts";
+import { DETACH_REGIONS, planAttend, planDivide, planInput, planLetGo, planLogStreams } from "./detach.ts";
 import { freshnessRegions, GIVE_UP, planAnew, planFreshness } from "./freshness.ts";
 import type { CachedRun } from "./seen.ts";
 import { HOST_CHECK_REGIONS, planHostCheck } from "./host_check.ts";
@@ -266,7 +266,9 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
     ...(isNew(config, "user") ? [planWaitForMaps()] : []),
     ...planSession(isWatched(setting)),
     // The host's /dev/null: the container's is not there yet.
-    ...(setting.interactive || config.process.terminal ? [] : [planEmptyInput()]),
+    ...(setting.interactive || config.process.terminal
+      ? []
+      : [setting.detachment?.input === undefined ? planEmptyInput() : planInput()]),
     // One with a terminal gets that later, and shares its descriptors with the launcher until then.
     ...(setting.detachment === undefined || config.process.terminal ? [] : [planLogStreams()]),
     ...planPolicies(config),

@@ -26,6 +26,8 @@ const LOG_FD = 105;
 /** Ends of the pipe between the two halves. */
 const READ_FD = 106;
 const WRITE_FD = 107;
+/** The pipe that is its standard input. */
+const INPUT_FD = 108;
 
 /** Memory of these acts. */
 export const DETACH_REGIONS: Readonly<Record<string, Region>> = { pipe: { size: 8 }, monitor: { size: 8 } };
@@ -34,7 +36,7 @@ export const DETACH_REGIONS: Readonly<Record<string, Region>> = { pipe: { size: 
 const PID_DIGITS = 7;
 
 /** In the launcher, before it makes anything: the log, the pipe, and the monitor, which goes on with all that follows. */
-export function planDivide({ log, monitorFile, restart }: Detachment): Act[] {
+export function planDivide({ log, input, monitorFile, restart }: Detachment): Act[] {
   return [
     {
       what: `open ${log ?? "/dev/null"}`,
@@ -50,6 +52,7 @@ export function planDivide({ log, monitorFile, restart }: Detachment): Act[] {
         ...moveTo(LOG_FD),
       ],
     },
+    ...(input === undefined ? [] : [openInput(input)]),
     ...(restart === undefined ? [] : [planWhetherAgain(restart)]),
     {
       what: "start the monitor",
@@ -79,6 +82,31 @@ export function planDivide({ log, monitorFile, restart }: Detachment): Act[] {
     },
     ...(restart === undefined ? [] : [planDivided()]),
   ];
+}
+
+/** Open for both, so that it never ends: what nobody has read yet is kept while nobody is attached. */
+function openInput(path: string): Act {
+  const S_IFIFO = 0o010000;
+  return {
+    what: `make the pipe ${path}`,
+    why: "whoever attaches types into it",
+    shell: [`mkfifo -m 600 ${path}; exec <>${path}`],
+    steps: [
+      step("mknodat", [AT_FDCWD, text(path), S_IFIFO | 0o600, 0], { onNegative: "next" }),
+      step("openat", [AT_FDCWD, text(path), flags("O_RDWR", "O_NOFOLLOW", "O_CLOEXEC"), 0]),
+      ...moveTo(INPUT_FD),
+    ],
+  };
+}
+
+/** In the child: it reads what is typed by who attaches. */
+export function planInput(): Act {
+  return {
+    what: "give it the pipe as standard input",
+    why: "asked for: somebody may attach and type",
+    shell: [],
+    steps: [step("dup3", [INPUT_FD, 0, 0])],
+  };
 }
 
 /** In the child: what it prints is the log's. A terminal takes the place of these later. */

@@ -52,3 +52,16 @@ Deno.test("a container in the background assembles for both architectures", () =
     assert(assemble(made).length > 0);
   }
 });
+
+Deno.test("with an input of its own it reads from a pipe that never ends", () => {
+  const input = "/run/paddock/web/stdin";
+  const made = planContainer(
+    exampleConfig(),
+    exampleFacts({}),
+    exampleSetting({ detachment: { ...DETACHMENT, input } }),
+  );
+  const lines = writeSteps(made.sections.flatMap(({ acts }) => acts));
+  assert(lines.some((line) => line.startsWith("openat(") && line.includes(input) && line.includes("O_RDWR")));
+  assert(lines.includes("dup3(108, 0, 0)"));
+  assert(!whatsOf(made, "the container").includes("give it an empty standard input"));
+});

@@ -8,6 +8,8 @@
 export interface Detachment {
   /** The file that its output goes to, absolute; absent: nowhere. */
   readonly log?: string;
+  /** The pipe that is its standard input, made where there is none; absent: it has none, or a terminal. */
+  readonly input?: string;
   /** The file that the monitor's process id is written to, in seven digits. */
   readonly monitorFile: string;
   /** Whether it is started again when it ends; absent: never. */

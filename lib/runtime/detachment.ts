@@ -5,12 +5,15 @@
  */
 import type { Detachment, RestartPlan } from "../plan/detachment.ts";
 import type { RestartPolicy, RunOptions } from "../spec/run_options.ts";
-import { LOG_FILE, MONITOR_FILE } from "../state/container.ts";
+import { INPUT_FILE, LOG_FILE, MONITOR_FILE } from "../state/container.ts";
 import { RESTARTS_FILE, STOPPING_FILE } from "../state/restarts.ts";
 
 /** As part of its place: nothing where it is to stay in the foreground. */
 export function detachmentOf(
-  { detach, logDriver, restart }: Pick<RunOptions, "detach" | "logDriver" | "restart">,
+  { detach, logDriver, restart, interactive, tty }: Pick<
+    RunOptions,
+    "detach" | "logDriver" | "restart" | "interactive" | "tty"
+  >,
   { stateDir, dataDir, keep }: { readonly stateDir: string; readonly dataDir: string; readonly keep: boolean },
 ): { readonly detachment?: Detachment } {
   if (!detach) return {};
@@ -20,6 +23,7 @@ export function detachmentOf(
     detachment: {
       monitorFile: `${stateDir}/${MONITOR_FILE}`,
       ...(logDriver === "none" ? {} : { log }),
+      ...(interactive && !tty ? { input: `${stateDir}/${INPUT_FILE}` } : {}),
       ...(restart === undefined ? {} : { restart: restartOf(restart, stateDir) }),
     },
   };

@@ -12,6 +12,8 @@ import type { Roots } from "../state/root.ts";
 export interface LogOptions {
   /** So many of the last lines; all unless given. */
   readonly tail?: number;
+  /** What comes from this byte on, in place of all or the last lines. */
+  readonly from?: number;
   /** Go on with what is printed from now on, until the container has ended. */
   readonly follow: boolean;
 }
@@ -23,7 +25,7 @@ export interface LogOptions {
  */
 export async function readLog(
   idOrName: string,
-  { tail, follow }: LogOptions,
+  { tail, from, follow }: LogOptions,
   roots: Roots,
   write: (bytes: Uint8Array) => void,
 ): Promise<void> {
@@ -31,7 +33,8 @@ export async function readLog(
   using file = openLog(seen);
   // Before the first look: what is printed in between wakes us.
   using changes = follow ? Deno.watchFs(seen.record!.log!) : undefined;
-  if (tail !== undefined) file.seekSync(findTail(file, tail), Deno.SeekMode.Start);
+  if (from !== undefined) file.seekSync(from, Deno.SeekMode.Start);
+  else if (tail !== undefined) file.seekSync(findTail(file, tail), Deno.SeekMode.Start);
   copy(file, write);
   if (changes === undefined) return;
   const ended = closeAtEnd(seen, changes);

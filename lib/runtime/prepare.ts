@@ -15,7 +15,7 @@ import { buildConfig } from "../spec/from_options.ts";
 import { buildHosts, buildResolvConf } from "../spec/network_files.ts";
 import type { RunOptions } from "../spec/run_options.ts";
 import { checkConfig } from "../spec/validate.ts";
-import { LOG_FILE, MONITOR_FILE } from "../state/container.ts";
+import { INPUT_FILE, LOG_FILE, MONITOR_FILE } from "../state/container.ts";
 import { compileFilter, withProfile } from "./filter.ts";
 import type { OpenedImage } from "./open_image.ts";
 import type { Place } from "./place.ts";
@@ -58,7 +58,11 @@ export async function prepareContainer(
     name: place.name,
     rootfs,
     stateDir: place.stateDir,
-    stateFiles: ["config.json", "state.json", ...(place.detachment === undefined ? [] : [LOG_FILE, MONITOR_FILE])],
+    stateFiles: [
+      "config.json",
+      "state.json",
+      ...(place.detachment === undefined ? [] : [LOG_FILE, MONITOR_FILE, INPUT_FILE]),
+    ],
     prepared: place.prepared,
     files,
     present: findPresent([...config.mounts.map(({ destination }) => destination), ...Object.keys(files)], image.layers),

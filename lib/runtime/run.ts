@@ -21,7 +21,7 @@ import type { Config } from "../spec/config.ts";
 import { writeConfigText } from "../spec/config_text.ts";
 import { describeAsImage } from "../spec/container_image_config.ts";
 import type { RunOptions } from "../spec/run_options.ts";
-import { createContainer, type OwnedContainer } from "../state/container.ts";
+import { createContainer, type OwnedContainer, seeContainer } from "../state/container.ts";
 import type { ContainerRecord } from "../state/record.ts";
 import {
   dataDirectoryOf,
@@ -65,6 +65,7 @@ export async function runContainer(options: RunOptions, beginning: Beginning, vo
   if (cacheable !== undefined && image.notes.length === 0 && isReady) {
     return await startCached(options, facts, image, cacheable);
   }
+  if (options.replace) await removeFormer(options, voice);
   const owned = createContainer(options, options.name);
   try {
     return await launchContainer({ options, facts, image, owned, voice });
@@ -80,6 +81,13 @@ export async function runContainer(options: RunOptions, beginning: Beginning, vo
 export function requireRoot(facts: Facts): void {
   if (facts.uid === 0) return;
   throw new PaddockError("only root may make containers here", { hint: "call it with sudo" });
+}
+
+/** The image is there: what can be known to go wrong with the new one has not. */
+async function removeFormer(options: RunOptions, voice: Voice): Promise<void> {
+  if (options.name === undefined || seeContainer(options, options.name) === undefined) return;
+  const { removeContainer } = await import("./rm.ts");
+  await removeContainer(options.name, { force: true }, options, voice);
 }
 
 /** Starts a container by a launcher that the next run of the same words takes from the cache. */
@@ -207,6 +215,8 @@ function describeContainer(
     ...(options.userns === "host" ? {} : { ids: options.userns }),
     ...(place.dataDir === "" ? {} : { dataDir: place.dataDir }),
     ...(place.detachment === undefined ? {} : { detached: true }),
+    ...(place.detachment !== undefined && options.tty ? { terminal: true } : {}),
+    ...(place.detachment !== undefined && options.interactive ? { input: true } : {}),
     ...(options.restart === undefined ? {} : { restart: formatRestart(options.restart) }),
     ...(place.detachment?.log === undefined ? {} : { log: place.detachment.log }),
     ...(mergedOf(rootfs) === undefined ? {} : { layering: mergedOf(rootfs)!.by }),

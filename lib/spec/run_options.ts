@@ -36,6 +36,8 @@ export interface RunOptions {
   readonly config?: string;
 
   readonly name?: string;
+  /** A container of that name is ended and removed first. */
+  readonly replace?: true;
   /** Remove the container at its end even though it has a name. */
   readonly rm: boolean;
   /** It goes on in the background, and nobody waits for its end. */

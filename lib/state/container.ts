@@ -58,6 +58,9 @@ export const PID_FILE = "pid";
 /** The name of the file with the process id of the monitor of a container in the background. */
 export const MONITOR_FILE = "monitor";
 
+/** The name of the pipe that is the standard input of a container in the background, where it was to have one. */
+export const INPUT_FILE = "stdin";
+
 /** The name of the file with the output of a container in the background. */
 export const LOG_FILE = "log";
 

@@ -50,6 +50,10 @@ export interface ContainerRecord {
   readonly restart?: string;
   /** True where its user ended it, and so it is not started by itself any more. */
   readonly stopped?: boolean;
+  /** True where it has a terminal of its own. */
+  readonly terminal?: boolean;
+  /** True where somebody may type into it who attaches. */
+  readonly input?: boolean;
   /** How often it was started again after its first end. */
   readonly restarts?: number;
   /** The file that its output goes to, absolute; absent where nobody keeps it. */
@@ -145,6 +149,8 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["detached", (value) => typeof value === "boolean", "optional"],
   ["restart", (value) => /^(always|unless-stopped|on-failure(:\d+)?)$/.test(String(value)), "optional"],
   ["stopped", (value) => typeof value === "boolean", "optional"],
+  ["terminal", (value) => typeof value === "boolean", "optional"],
+  ["input", (value) => typeof value === "boolean", "optional"],
   ["restarts", (value) => Number.isInteger(value) && (value as number) > 0, "optional"],
   ["log", isPath, "optional"],
   ["callersKeyring", (value) => typeof value === "boolean", "optional"],

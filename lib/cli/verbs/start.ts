@@ -13,6 +13,7 @@ import { readPatience } from "./stop.ts";
 
 /** Starts containers that have ended, or lets one go that was created from a bundle. */
 export async function run(words: Words, host: Host): Promise<number> {
+  if (isOn(words, "attach") || isOn(words, "interactive")) return await startAndAttach(words, host);
   const { isOfBundle, startBundle } = await import("../../runtime/start.ts");
   const roots = readRoots(words, host);
   const [name, ...more] = words.positionals;
@@ -33,6 +34,17 @@ export async function run(words: Words, host: Host): Promise<number> {
   await startAgain(name, roots, speakOn(host, words));
   host.print(`${name}\n`);
   return 0;
+}
+
+async function startAndAttach(words: Words, host: Host): Promise<number> {
+  const [name, ...more] = words.positionals;
+  if (name === undefined || more.length > 0 || isOn(words, "all-restartable")) {
+    throw new UsageError("one can attach to one container only", { hint: "paddock start --attach CONTAINER" });
+  }
+  const { startAttached } = await import("../../runtime/attach.ts");
+  const { callerStreams, readAttachOptions } = await import("./attach.ts");
+  const options = readAttachOptions(words, isOn(words, "interactive"));
+  return await startAttached(name, options, readRoots(words, host), callerStreams());
 }
 
 /** Ends containers and starts them again. */
