@@ -16,6 +16,8 @@ export interface ProgressTarget {
   readonly isTerminal: boolean;
   /** Columns. */
   readonly columns: number;
+  /** Lines; without end unless given. */
+  readonly rows?: number;
   write(text: string): void;
   /** Milliseconds. */
   now(): number;
@@ -67,12 +69,13 @@ function formatMegabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 }
 
-function standardError(): ProgressTarget {
+/** Bars go to standard error. */
+export function standardError(): ProgressTarget {
   const isTerminal = Deno.stderr.isTerminal();
   const encoder = new TextEncoder();
   return {
     isTerminal,
-    columns: isTerminal ? Deno.consoleSize().columns : 80,
+    ...isTerminal ? Deno.consoleSize() : { columns: 80 },
     write: (text) => void Deno.stderr.writeSync(encoder.encode(text)),
     now: () => performance.now(),
   };

@@ -6,6 +6,7 @@
 import { escapeControl } from "../base/text.ts";
 import type { Voice } from "../runtime/voice.ts";
 import { createProgress } from "./progress.ts";
+import { createProgressLines } from "./progress_lines.ts";
 import { writeLog } from "./log.ts";
 import type { Host, Words } from "./types.ts";
 import { lastValue } from "./words.ts";
@@ -26,6 +27,7 @@ export function speakOn(host: Host, words?: Words): Voice {
       if (file !== undefined) writeLog(host, { file, json }, "warning", line);
     },
     progress: (label) => createProgress(escapeControl(label)),
+    bars: () => createProgressLines(),
   };
 }
 

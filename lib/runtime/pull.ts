@@ -10,12 +10,12 @@ import { nameImage } from "../image/image_index.ts";
 import { ImageStore, type StoredImage } from "../image/image_store.ts";
 import type { Platform } from "../image/manifest.ts";
 import { thisPlatform } from "../image/platform.ts";
-import { completeName, familiarName, parseReference } from "../image/reference.ts";
+import { completeName, parseReference } from "../image/reference.ts";
 import { RegistryAccess } from "../image/registry/access.ts";
 import type { LayerReport } from "../image/registry/layer_downloads.ts";
 import { lookUpRemote, pullImage, type PullOptions, type PullReport } from "../image/registry/pull_image.ts";
 import type { RegistryOptions } from "../spec/registry_options.ts";
-import type { Voice } from "./voice.ts";
+import type { BarLine, ProgressBars, Voice } from "./voice.ts";
 
 /**
  * Pulls an image and gives it its name.
@@ -30,9 +30,10 @@ export async function pullByName(
   voice: Voice,
 ): Promise<StoredImage> {
   using access = new RegistryAccess(options);
-  const pull = await describePull(word, options, access, voice);
+  const bars = voice.bars?.();
+  const pull = await describePull(word, options, access, reportTo(voice, bars));
   using store = ImageStore.open(dataRoot);
-  const image = await pullImage(store, pull);
+  const image = await pullImage(store, pull).finally(() => bars?.done());
   image.warnings.forEach((warning) => voice.note(warning));
   await nameImage(dataRoot, image.image!, [pull.name]);
   return image;
@@ -46,14 +47,14 @@ export async function readConfigByName(
   voice: Voice,
 ): Promise<string> {
   using access = new RegistryAccess(options);
-  return (await lookUpRemote(await describePull(word, options, access, voice), dataRoot)).config;
+  return (await lookUpRemote(await describePull(word, options, access, reportTo(voice, undefined)), dataRoot)).config;
 }
 
 async function describePull(
   word: string,
   options: RegistryOptions,
   access: RegistryAccess,
-  voice: Voice,
+  report: PullReport,
 ): Promise<PullOptions> {
   const reference = parseReference(word);
   const name = completeName(word);
@@ -68,7 +69,7 @@ async function describePull(
     sessions: await access.sessionsFor(reference),
     platform: options.platform === undefined ? thisPlatform(Deno.build.arch) : parsePlatform(options.platform),
     isPlatformAsked: options.platform !== undefined,
-    report: reportTo(voice, familiarName(name)),
+    report,
   };
 }
 
@@ -79,17 +80,31 @@ function parsePlatform(text: string): Platform {
   return { ...thisPlatform(architecture), os, ...(variant === undefined ? {} : { variant }) };
 }
 
-/** Lines, one for what each layer has come to. */
-function reportTo(voice: Voice, _name: string): PullReport {
-  const layer = (digest: ContentDigest, size: number): LayerReport => {
-    const say = (what: string): void => voice.note(`${shorten(digest)}: ${what}`);
-    return {
-      there: () => say("is there"),
-      downloading: () => {},
-      downloaded: () => say(`downloaded, ${formatSize(size)}`),
-      unpacking: () => {},
-      unpacked: () => say("unpacked"),
-    };
-  };
+/** Bars on a terminal; elsewhere lines, one for what each layer has come to. */
+function reportTo(voice: Voice, bars: ProgressBars | undefined): PullReport {
+  const layer = (digest: ContentDigest, size: number): LayerReport =>
+    bars === undefined ? inLines(voice, digest, size) : inBar(bars.add(shorten(digest)), size);
   return { note: (line) => voice.note(line), layer };
+}
+
+function inLines(voice: Voice, digest: ContentDigest, size: number): LayerReport {
+  const say = (what: string): void => voice.note(`${shorten(digest)}: ${what}`);
+  return {
+    there: () => say("is there"),
+    downloading: () => {},
+    downloaded: () => say(`downloaded, ${formatSize(size)}`),
+    unpacking: () => {},
+    unpacked: () => say("unpacked"),
+  };
+}
+
+function inBar(line: BarLine, size: number): LayerReport {
+  line.say("waits");
+  return {
+    there: () => line.say("is there"),
+    downloading: (bytes) => line.update(bytes, size),
+    downloaded: () => line.say(`downloaded, ${formatSize(size)}`),
+    unpacking: (share) => line.say(`unpacking, ${Math.floor(100 * share)} %`),
+    unpacked: () => line.say("unpacked"),
+  };
 }

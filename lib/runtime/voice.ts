@@ -11,6 +11,22 @@ export interface ProgressBar {
   done(): void;
 }
 
+/** Bars one below the other. */
+export interface ProgressBars {
+  /** Adds a line at the bottom. */
+  add(label: string): BarLine;
+  /** Leaves the lines as they are, and draws no more. */
+  done(): void;
+}
+
+/** One of several bars. */
+export interface BarLine {
+  /** A bar. Bytes. */
+  update(done: number, total: number): void;
+  /** Words in place of the bar. */
+  say(words: string): void;
+}
+
 /** Where words go that are not the answer. */
 export interface Voice {
   /** One line for standard error, without the program's name. */
@@ -19,4 +35,6 @@ export interface Voice {
   warn(line: string): void;
   /** A bar with a label before it, where a bar makes sense. */
   progress(label: string): ProgressBar;
+  /** Several bars; undefined where they make no sense: then lines do. */
+  bars?(): ProgressBars | undefined;
 }
