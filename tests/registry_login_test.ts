@@ -223,7 +223,7 @@ blocked = true
   assertMatch((await run("images")).stdout, /nowhere\.invalid\/hub\/web:1/);
   expectRefused(await run("pull", "blocked.invalid/x"), /"blocked.invalid\/x" is blocked by registries.conf/);
   box.file("registries.conf", "[[registry]]\nlocation = ");
-  expectRefused(await run("pull", "x"), /registries.conf": line 2: a value is wanted/);
+  expectRefused(await run("pull", "x"), /registries.conf": line 2: /);
 });
 
 /** An authority, a server's certificate for 127.0.0.1 and a client's, as openssl makes them. */

@@ -132,10 +132,18 @@ export async function call(command: readonly string[], options: CallOptions = {}
 
 function pick({ env, clearEnv, cwd }: CallOptions): Pick<Deno.CommandOptions, "env" | "clearEnv" | "cwd"> {
   return {
-    ...(env === undefined ? {} : { env: { ...env } }),
+    ...(env === undefined ? {} : { env: clearEnv ? { ...env } : { ...CACHE, ...env } }),
     ...(clearEnv === undefined ? {} : { clearEnv }),
     ...(cwd === undefined ? {} : { cwd }),
   };
+}
+
+/** A source that is run with another HOME finds its packages where they are. */
+const CACHE: Readonly<Record<string, string>> = IS_BUILT ? {} : { DENO_DIR: findCache() };
+
+function findCache(): string {
+  const { DENO_DIR, XDG_CACHE_HOME, HOME = "/root" } = Deno.env.toObject();
+  return DENO_DIR ?? join(XDG_CACHE_HOME ?? join(HOME, ".cache"), "deno");
 }
 
 /** A command that does not read all of its input is no failure of the test. */
