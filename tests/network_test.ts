@@ -154,6 +154,32 @@ test("an internal network has no way out and nothing in", async (host) => {
   ]);
 });
 
+test("port, ps and inspect tell which ports of the host lead to a container", async (host) => {
+  const flags = ["-p", "8080:80", "-p", "127.0.0.1:5300:53/udp"];
+  const child = await host.start("web", flags, SERVER);
+  const out = async (...words: string[]) => (await host.paddock(words)).stdout;
+  const lines = (await out("port", "web")).trimEnd().split("\n").sort();
+  assertEquals(lines, ["53/udp -> 127.0.0.1:5300", "80/tcp -> 0.0.0.0:8080"]);
+  assertEquals(await out("port", "web", "80"), "0.0.0.0:8080\n");
+  assertEquals(await out("port", "web", "53/udp"), "127.0.0.1:5300\n");
+  const none = await host.paddock(["port", "web", "81"]);
+  assertEquals([none.code, none.stderr.split("\n")[0]], [
+    125,
+    "paddock: no port of the host leads to 81/tcp of container 'web'",
+  ]);
+  assertEquals((await out("ps", "--format", "{{.Ports}}")).trimEnd().split(", ").sort(), [
+    "0.0.0.0:8080->80/tcp",
+    "127.0.0.1:5300->53/udp",
+  ]);
+  assertEquals(await out("ps", "-q", "--filter", "publish=5300/udp"), "web\n");
+  const [{ NetworkSettings }] = JSON.parse(await out("inspect", "web"));
+  assertEquals(NetworkSettings.Ports["80/tcp"], [{ HostIp: "0.0.0.0", HostPort: "8080" }]);
+  assertEquals([NetworkSettings.Networks.bridge.IPAddress, NetworkSettings.IPPrefixLen], ["10.83.0.2", 16]);
+  const [{ received }] = JSON.parse(await out("stats", "--no-stream", "--json"));
+  assertEquals(typeof received, "number");
+  await host.end(child, "SIGTERM");
+});
+
 test("after SIGKILL gc takes ports and addresses back, and the cable is gone", async (host) => {
   const child = await host.start("web", ["-p", "8080:80"], SERVER);
   assertStringIncludes(await elements(host), "tcp . 8080");

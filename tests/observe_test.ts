@@ -184,3 +184,45 @@ test("each cause of death is told: a code, a signal, want of memory, a start tha
   assertStringIncludes(failed.Error, "cannot execute sh");
   await out(box, "rm", "ob-code", "ob-signal", "ob-killed", "ob-oom", "ob-start");
 }, ["memory"]);
+
+test("top shows its processes by the host's ps", async (box) => {
+  await begin(box, "ob-web", "sleep 4615 & exec sleep 4616");
+  const table = (await out(box, "top", "ob-web")).trimEnd().split("\n");
+  assertMatch(table[0]!, /\bPID\b.*\bCMD$/);
+  assertEquals(table.slice(1).map((line) => line.replace(/^.*(?=sleep)/, "")).sort(), ["sleep 4615", "sleep 4616"]);
+  const own = (await out(box, "top", "ob-web", "-o", "pid,args")).trimEnd().split("\n");
+  assertMatch(own[0]!, /^ *PID +COMMAND$/);
+  assertEquals(own.length, 3);
+}, ["tool:ps"]);
+
+test("stats counts what each uses, once or again and again", async (box) => {
+  await begin(box, "ob-busy", "while :; do :; done", ["--memory", "64m", "--pids-limit", "9"]);
+  await begin(box, "ob-idle", "exec sleep 4617");
+  const uses = JSON.parse(await out(box, "stats", "--no-stream", "--json")) as Record<string, number>[];
+  assertEquals(uses.map(({ id }) => String(id)), ["ob-busy", "ob-idle"]);
+  const [busy, idle] = uses;
+  assert(busy!.cpuPercent! > 5 && busy!.cpuPercent! < 150, JSON.stringify(busy));
+  assert(idle!.cpuPercent! < 5, JSON.stringify(idle));
+  assertEquals([busy!.memoryLimit, busy!.pids, busy!.pidsLimit], [64 << 20, 1, 9]);
+  assert(busy!.memory! > 0 && busy!.memory! < 64 << 20);
+  const [head, row, ...more] = (await out(box, "stats", "--no-stream", "ob-busy")).trimEnd().split("\n");
+  assertMatch(head!, /^CONTAINER ID +NAME +CPU % +MEM USAGE \/ LIMIT +MEM % +SWAP +NET I\/O +BLOCK I\/O +PIDS/);
+  assertMatch(row!, /^ob-busy +ob-busy +\d+\.\d\d% +[\d.]+ ?\w+ \/ 64 ?M/);
+  assertEquals(more, []);
+  assertMatch(await out(box, "stats", "--no-stream", "--format", "{{.Name}}:{{.PIDs}}", "ob-idle"), /^ob-idle:1\n$/);
+  const child = box.paddock.start(["stats", "--format", "{{.Name}} {{.CPUPerc}}", "ob-busy"]);
+  const text = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  for (let looks = 0; looks < 2; looks++) assertMatch((await text.read()).value!, /^ob-busy \d+\.\d\d%\n$/);
+  child.kill("SIGINT");
+  await child.status;
+  await text.cancel();
+  await child.stderr.cancel();
+  await child.stdin.close();
+  await out(box, "stop", "-t", "0", "ob-idle");
+  assertEquals(await out(box, "stats", "--no-stream", "--format", "{{.Name}}"), "ob-busy\n");
+  assertEquals(
+    await out(box, "stats", "-a", "--no-stream", "--format", "{{.Name}} {{.PIDs}}"),
+    "ob-busy 1\nob-idle --\n",
+  );
+  assertStringIncludes((await box.paddock.run(["stats", "--no-stream", "nobody"])).stderr, "no container 'nobody'");
+}, ["memory"]);

@@ -324,6 +324,40 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./verbs/ps.ts"),
   },
   {
+    name: "top",
+    summary: "show the processes of a container",
+    description: "By the host's ps, with its options; process ids are the host's.",
+    positionals: [{ name: "CONTAINER" }, { name: "PS-OPTION", optional: true, rest: true }],
+    options: [],
+    examples: [["paddock top web -o pid,rss,args", "what each of them needs"]],
+    load: () => import("./verbs/ps_container.ts"),
+  },
+  {
+    name: "stats",
+    summary: "show what containers use",
+    description: "Of those that are named, or of all that run; once a second, in place on a terminal. CPU is of one " +
+      "processor; memory is without cached files that nobody needs, as docker counts it. PSI is the time that " +
+      "processes waited of the last ten seconds, where cgroup v2 tells it.\n\n" +
+      "Fields of a TEMPLATE are .ID, .Name, .CPUPerc, .MemUsage, .MemPerc, .Swap, .NetIO, .BlockIO, .PIDs and .PSI.",
+    positionals: [{ name: "CONTAINER", optional: true, repeat: true }],
+    options: [
+      { name: "all", short: "a", help: "those that do not run, too" },
+      { name: "format", value: "TEMPLATE", help: "a Go template, table TEMPLATE, table or json, as docker's (table)" },
+      { name: "no-stream", help: "once" },
+      JSON_FLAG,
+    ],
+    examples: [["paddock stats --no-stream --json", "bytes, nanoseconds and percents, for programs"]],
+    load: () => import("./verbs/stats.ts"),
+  },
+  {
+    name: "port",
+    summary: "list the ports of the host that lead to a container",
+    positionals: [{ name: "CONTAINER" }, { name: "PORT", optional: true }],
+    options: [JSON_FLAG],
+    examples: [["paddock port web 80/tcp", "where that port of the container is reached"]],
+    load: () => import("./verbs/port.ts"),
+  },
+  {
     name: "logs",
     summary: "print what a container in the background has printed",
     positionals: [{ name: "CONTAINER" }],

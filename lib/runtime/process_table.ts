@@ -15,7 +15,8 @@ import { readControl } from "../kernel/cgroup.ts";
  */
 export function tabulateProcesses(pids: readonly number[], options: readonly string[]): string {
   const words = options.length === 0 ? ["-ef"] : options;
-  const output = callPs(words);
+  // Chosen by their numbers, so that columns alone may be asked for; words that choose others do not go with that.
+  const output = options.length > 0 && pids.length > 0 ? callPsOf(pids, words) : callPs(words);
   if (output === undefined) {
     if (options.length === 0) return formatOwnTable(pids);
     throw new PaddockError(`cannot show processes by ps ${words.join(" ")}: there is no ps on this host`, {
@@ -30,6 +31,14 @@ export function tabulateProcesses(pids: readonly number[], options: readonly str
   const wanted = new Set(pids);
   const own = lines.filter((line) => wanted.has(Number(line.trim().split(/\s+/)[column])));
   return [head, ...own].map((line) => `${line}\n`).join("");
+}
+
+function callPsOf(pids: readonly number[], words: readonly string[]): string | undefined {
+  try {
+    return callPs([...words, `-q${pids.join(",")}`]);
+  } catch {
+    return callPs(words);
+  }
 }
 
 /** What `ps` prints; `undefined` where there is none. */
