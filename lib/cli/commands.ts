@@ -406,6 +406,30 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./verbs/export.ts"),
   },
   {
+    name: "cp",
+    summary: "copy files into a container, or out of it",
+    description: "SOURCE and TARGET are CONTAINER:PATH, a path of the host, or - for a tar archive on standard input " +
+      "or output; a path of the host with a colon begins with . or /. Into a directory that is there things are " +
+      "copied by their own name, DIR/. is all that is in it. What is mounted below a directory is no part of it.\n\n" +
+      "A container that does not run is copied from and into as well. Paths of a container are looked up in it by " +
+      "the kernel: no link in there leads out.",
+    positionals: [{ name: "SOURCE", path: true }, { name: "TARGET", path: true }],
+    options: [
+      {
+        name: "archive",
+        short: "a",
+        help: "keep owners, set-user-id and all attributes, and devices (everything is root's)",
+      },
+      { name: "follow-link", short: "L", help: "where SOURCE is a symbolic link, copy what it leads to" },
+      { name: "quiet", short: "q", help: "taken for docker's sake: nothing is said" },
+    ],
+    examples: [
+      ["paddock cp ./site web:/srv", "a directory, into one that is there"],
+      ["paddock cp web:/var/log/. - | tar -t", "what is in a directory, as an archive"],
+    ],
+    load: () => import("./verbs/cp.ts"),
+  },
+  {
     name: "diff",
     summary: "list what a container has changed of its image",
     description: "A line for each path: A for added, C for changed, D for deleted.",

@@ -28,6 +28,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, readonly string[]>
   container: {
     attach: ["attach"],
     commit: ["commit"],
+    cp: ["cp"],
     diff: ["diff"],
     exec: ["exec"],
     export: ["export"],

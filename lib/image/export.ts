@@ -33,7 +33,7 @@ import { openInRoot } from "../kernel/in_root.ts";
 import type { Segment } from "./tar_header.ts";
 import { isOpaque, isWhiteout, type LowerTree, OPAQUE_FILE, WHITEOUT_PREFIX } from "./lower_tree.ts";
 import type { EntryType } from "./tar_entry.ts";
-import { TarWriter } from "./tar_writer.ts";
+import { type NewEntry, TarWriter } from "./tar_writer.ts";
 
 const CHUNK = 1 << 20;
 const SEEK_DATA = 3;
@@ -53,10 +53,49 @@ const ENTRY_TYPE: Readonly<Record<number, EntryType>> = {
  *
  * @param root descriptor of the directory, which is not trusted: a container may be changing it meanwhile.
  * @param write takes the archive's bytes, valid during the call.
+ * @param change of each entry, where it is not to be as it is.
  * @throws KernelError for what cannot be read.
  */
-export function exportTree(root: number, write: (bytes: Uint8Array<ArrayBuffer>) => void): void {
-  new TreeExporter(root, new TarWriter(write), undefined).run();
+export function exportTree(root: number, write: Write, change?: EntryChange): void {
+  new TreeExporter(root, makeWriter(write, change), undefined).run();
+}
+
+/**
+ * Writes one file, link, device or fifo as an archive.
+ *
+ * @param dir descriptor of its directory, which is not trusted.
+ * @param name one component.
+ * @throws KernelError for what cannot be read.
+ */
+export function exportOne(dir: number, name: ByteString, write: Write, change?: EntryChange): void {
+  new TreeExporter(dir, makeWriter(write, change), undefined).runOne(name);
+}
+
+type Write = (bytes: Uint8Array<ArrayBuffer>) => void;
+
+/** What may be changed of an entry on its way. */
+export type ChangedEntry = Pick<NewEntry, "path" | "linkPath" | "type" | "mode" | "uid" | "gid" | "xattrs">;
+
+/** Gives an entry as it is to be; undefined leaves it out. */
+export type EntryChange = (entry: ChangedEntry) => ChangedEntry | undefined;
+
+function makeWriter(write: Write, change: EntryChange | undefined): TarWriter {
+  return change === undefined ? new TarWriter(write) : new ChangingWriter(write, change);
+}
+
+class ChangingWriter extends TarWriter {
+  readonly #change: EntryChange;
+
+  constructor(write: Write, change: EntryChange) {
+    super(write);
+    this.#change = change;
+  }
+
+  override entry(entry: NewEntry): void {
+    const changed = this.#change(entry);
+    if (changed !== undefined) return super.entry({ ...entry, ...changed });
+    if (entry.type === "file") throw new RangeError("tar: a file cannot be left out, for its data follows");
+  }
 }
 
 /** What it takes to make a layer of an overlay's upper directory. */
@@ -129,6 +168,14 @@ class TreeExporter implements Disposable {
       this.#writeEntry(this.#tree, this.#tree.root, "", "./", this.#tree.stat);
     }
     this.#writeDirectory(this.#tree, "");
+    this.writer.finish();
+  }
+
+  /** Of what lies in the root, one thing that is no directory. */
+  runOne(name: ByteString): void {
+    const stat = statAt(this.#tree.root, name);
+    if (stat === undefined) check(quoteName(name), "statx", -E.NOENT);
+    else this.#writeEntry(this.#tree, this.#tree.root, name, name, stat);
     this.writer.finish();
   }
 

@@ -42,6 +42,27 @@ export function openMerged(layers: readonly string[], followHints = false): Fd {
   return new Fd(must("overlay", "fsmount", context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY));
 }
 
+/**
+ * As `openMerged`, of layers the topmost of which takes what is written.
+ *
+ * @param work an empty directory on its filesystem.
+ * @throws KernelError, PaddockError
+ */
+export function openWritable([upper, ...lower]: readonly string[], work: string): Fd {
+  const context = syscall("fsopen", "overlay", FSOPEN_CLOEXEC);
+  if (context < 0) throw refuse(context);
+  using _context = new Fd(context);
+  using stack = new DisposableStack();
+  const byDescriptor = (path: string): string => `/proc/self/fd/${stack.use(openDirectory(path)).number}`;
+  addLayers(context, lower.map(byDescriptor));
+  for (const [key, path] of [["upperdir", upper!], ["workdir", work]] as const) {
+    must(key, "fsconfig", context, FSCONFIG_SET_STRING, key, byDescriptor(path), 0);
+  }
+  const made = syscall("fsconfig", context, FSCONFIG_CMD_CREATE, null, null, 0);
+  if (made < 0) throw refuse(made);
+  return new Fd(must("overlay", "fsmount", context, FSMOUNT_CLOEXEC, 0));
+}
+
 /** One by one where the kernel takes them so, as newer ones do, else all in one value. */
 function addLayers(context: number, paths: readonly string[]): void {
   const add = (key: string, value: string): number => syscall("fsconfig", context, FSCONFIG_SET_STRING, key, value, 0);

@@ -5,12 +5,12 @@
  */
 import { PaddockError } from "../base/errors.ts";
 import { exportTree } from "../image/export.ts";
-import { Fd } from "../kernel/fd.ts";
-import { O, openDirectory } from "../kernel/fs.ts";
+import type { Fd } from "../kernel/fd.ts";
+import { openDirectory } from "../kernel/fs.ts";
 import { openMerged } from "../kernel/merged.ts";
-import { must } from "../kernel/syscall.ts";
 import { openContainer, type SeenContainer } from "../state/container.ts";
 import type { Roots } from "../state/root.ts";
+import { openRunningRoot } from "./container_files.ts";
 import { writeOutput } from "./write_output.ts";
 
 /**
@@ -26,16 +26,16 @@ export async function exportContainer(name: string, output: string | undefined, 
 }
 
 /** What the container sees while it runs, else its layers as one. */
-function openRootfs({ id, pid, record }: SeenContainer): Fd {
-  if (pid !== undefined) return openProcessRoot(pid);
+function openRootfs(container: SeenContainer): Fd {
+  const { id, pid, record } = container;
+  if (pid !== undefined) return openDirectoryOf(openRunningRoot(container));
   const layers = record?.layers ?? [];
   if (layers.length === 0) throw new PaddockError(`container ${id} has no files that could be exported`);
   return openMerged(layers);
 }
 
-/** `/proc/PID/root`: the kernel's own link into the container's mount namespace (`man 5 proc_pid_root`). */
-function openProcessRoot(pid: number): Fd {
-  const path = `/proc/${pid}/root`;
-  using root = new Fd(must(path, "openat", -100, path, O.PATH | O.DIRECTORY | O.CLOEXEC, 0));
+/** What is only a place becomes one that can be read. */
+function openDirectoryOf(place: Fd): Fd {
+  using root = place;
   return openDirectory(`/proc/self/fd/${root.number}/.`);
 }
