@@ -646,14 +646,34 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "events",
-    summary: "tell what a container uses, and when it runs out of memory",
-    description: "One line of JSON for each event, in runc's words, until the container ends.",
-    positionals: [{ name: "ID" }],
+    summary: "tell what happens to containers, or what one uses",
+    description:
+      "A line for each event of containers from images, in docker's words: create, start, oom (told at its " +
+      "end), die with its cause, kill, stop, pause, unpause, exec_start, update, commit, destroy. Without --since those " +
+      "that are to come. Of a run in the foreground without --name or --rm, which the next one like it has from the " +
+      "cache, none is written; a launcher that is killed leaves none.\n\n" +
+      "With ID it is one line of JSON in runc's words, time and again, of what that container uses, and when it runs " +
+      "out of memory, until it ends.",
+    positionals: [{ name: "ID", optional: true }],
     options: [
+      { name: "since", value: "TIME", help: "from then on: 10m ago, 2026-11-24T14:00:00Z or seconds since 1970" },
+      { name: "until", value: "TIME", help: "until then (for ever)" },
+      {
+        name: "filter",
+        short: "f",
+        value: "KEY=VALUE",
+        repeat: true,
+        help: "only those of which it holds: container, event, image, label",
+      },
+      { name: "format", value: "TEMPLATE", help: "a Go template with docker's fields, or json" },
+      JSON_FLAG,
       { name: "interval", value: "DURATION", help: "between two looks (5s)" },
       { name: "stats", help: "what it uses now, and no more" },
     ],
-    examples: [["paddock events --stats web", "processor time, memory, disks, processes"]],
+    examples: [
+      ["paddock events --since 1h --filter event=die", "what has ended, and what will"],
+      ["paddock events --stats web", "processor time, memory, disks, processes"],
+    ],
     load: () => import("./verbs/events.ts"),
   },
   {

@@ -28,11 +28,23 @@ const PS: Command = {
   load: () => import("./verbs/ps_container.ts"),
 };
 
+/** Of one container alone. */
+const EVENTS: Command = {
+  ...COMMANDS.find(({ name }) => name === "events")!,
+  summary: "tell what a container uses, and when it runs out of memory",
+  description: "One line of JSON for each event, until the container ends.",
+  positionals: [{ name: "ID" }],
+  options: [
+    { name: "interval", value: "DURATION", help: "between two looks (5s)" },
+    { name: "stats", help: "what it uses now, and no more" },
+  ],
+  examples: [["paddock events --stats web", "processor time, memory, disks, processes"]],
+};
+
 const NAMES = [
   "checkpoint",
   "create",
   "delete",
-  "events",
   "exec",
   "features",
   "kill",
@@ -49,6 +61,7 @@ const NAMES = [
 /** In the order in which help shows them. */
 export const ENGINE_COMMANDS: readonly Command[] = [
   ...COMMANDS.filter(({ name }) => NAMES.includes(name)),
+  EVENTS,
   RUN,
   PS,
 ].sort((a, b) => a.name < b.name ? -1 : 1);

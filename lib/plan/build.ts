@@ -70,6 +70,7 @@ import {
   unshareOptions,
 } from "./namespaces.ts";
 import { netDeviceRegions, OWN_NETWORK, planMove, planNetAddresses, planNetDevices } from "./net_devices.ts";
+import { JOURNAL_REGIONS, journalTexts, planEndEvents, planStartEvent } from "./journal.ts";
 import { NETLINK_REGIONS } from "./netlink.ts";
 import { PATH_REGIONS, planProtectedPaths } from "./paths.ts";
 import { planShiftedRelease, planShiftedSources, shiftedRegions } from "./idmap.ts";
@@ -145,6 +146,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
       ...shiftedRegions(config),
       ...(setting.detachment === undefined ? {} : DETACH_REGIONS),
       ...(setting.detachment?.restart === undefined ? {} : RESTART_REGIONS),
+      ...(setting.journal === undefined ? {} : JOURNAL_REGIONS),
       ...NETLINK_REGIONS,
       ...netDeviceRegions(config),
       ...hookRegions(config),
@@ -156,6 +158,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
     },
     // What has run is given back from here on.
     sections: [{ ...first!, acts: labelFirst(first!.acts, "begin") }, ...others],
+    ...(setting.journal === undefined ? {} : { written: journalTexts(setting.journal) }),
     cgroupPaths: cgroup.paths,
   };
   return setting.prepared ? plan : withRunId(plan, setting.id);
@@ -363,7 +366,10 @@ function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupAct
   ];
   const started = [
     ...created,
-    ...planStarted(setting, letGo),
+    ...planStarted(setting, [
+      ...(setting.journal === undefined ? [] : [planStartEvent(setting.journal)]),
+      ...letGo,
+    ]),
     ...(creation === undefined ? planScopeTaken(setting) : []),
     ...planShiftedRelease(config, mountKey),
   ];
@@ -405,6 +411,7 @@ function cleanUp(config: Config, setting: Setting, cgroup: CgroupActs): Section 
       ...setting.network?.after ?? [],
       ...cgroup.remove,
       ...planRemoval(config, setting, "leftovers"),
+      ...(setting.journal === undefined || setting.keep ? [] : [planEndEvents(setting.journal)]),
       ...planExit(setting),
     ],
   };

@@ -29,6 +29,7 @@ import {
   text,
 } from "../program/step.ts";
 import { planRetry } from "./ending.ts";
+import { planDieEvent } from "./journal.ts";
 import type { RestartPlan } from "./detachment.ts";
 import { CHILD, SIGNALS } from "./monitor.ts";
 import { CODE, stringVector } from "./process.ts";
@@ -133,7 +134,7 @@ export function planRestart(
   ];
 }
 
-function decide({ stateDir }: Setting, { onFailure, stoppingFile }: RestartPlan): Act {
+function decide({ stateDir, journal }: Setting, { onFailure, stoppingFile }: RestartPlan): Act {
   const most = onFailure?.atMost;
   const failure: Step[] = onFailure === undefined ? [] : [step("@add", [{ load: CODE }, 0], { onZero: "leftovers" })];
   const often: Step[] = most === undefined
@@ -155,6 +156,7 @@ function decide({ stateDir }: Setting, { onFailure, stoppingFile }: RestartPlan)
       // Another process may have this number from now on.
       step("unlinkat", [AT_FDCWD, text(`${stateDir}/pid`), 0], { onNegative: "next" }),
       step("@store", [{ region: "tries" }, 0]),
+      ...(journal === undefined ? [] : planDieEvent(journal).steps),
       step("@add", [0, 0], { label: "restart.clean" }),
     ],
   };

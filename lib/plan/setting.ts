@@ -66,8 +66,17 @@ export interface Setting {
   readonly detachment?: Detachment;
   /** The network that it is connected with; absent where its namespace has none, or is another's. */
   readonly network?: NetworkActs;
+  /** The journal that its events are written to; absent where nobody is told of them. */
+  readonly journal?: Journal;
   /** For a launcher that the next run of the same words takes from the cache; it is never `prepared`. */
   readonly cached?: CachedRun;
+}
+
+/** Where events are written, and what each line says of its container. */
+export interface Journal {
+  /** Absolute. */
+  readonly file: string;
+  readonly about: Readonly<Record<string, unknown>>;
 }
 
 /** The acts by which a container is connected with a network (`network.ts`), each set where it has its place. */

@@ -19,6 +19,7 @@ import {
   seeBundleContainer,
 } from "../state/bundle_container.ts";
 import { takeContainer } from "../state/container.ts";
+import { recordEvent } from "../state/journal.ts";
 import { isLocked } from "../state/lock.ts";
 import type { Roots } from "../state/root.ts";
 import { findSignal } from "../base/signals.ts";
@@ -90,6 +91,7 @@ export function killContainer(id: string, signal: number, all: boolean, roots: R
     return;
   }
   if (!isLive(seen) || seen.pid === undefined) throw new PaddockError("container not running");
+  if (signal !== 0) recordEvent(roots.root, "kill", seen.record, { signal: String(signal) });
   sendSignal(seen, seen.pid, signal, roots);
   if (signal !== SIGKILL) return;
   // Without a pid namespace of its own the others would outlive the first process.
@@ -193,6 +195,7 @@ export function pauseContainer(id: string, frozen: boolean, roots: Roots): void 
     throw new PaddockError("cannot pause: the container has no cgroup with a freezer", { hint: "see paddock doctor" });
   }
   seen.cgroupPaths.forEach((path) => setFrozen(path, frozen));
+  recordEvent(roots.root, frozen ? "pause" : "unpause", seen.record);
 }
 
 function hasFreezer(path: string): boolean {

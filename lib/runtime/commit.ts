@@ -22,6 +22,7 @@ import { openSpool } from "../image/source.ts";
 import { openDirectory } from "../kernel/fs.ts";
 import { openMerged } from "../kernel/merged.ts";
 import { openContainer, type SeenContainer } from "../state/container.ts";
+import { recordEvent } from "../state/journal.ts";
 import type { ContainerRecord, IdRange } from "../state/record.ts";
 import type { Roots } from "../state/root.ts";
 import { whilePaused } from "./pause.ts";
@@ -69,6 +70,7 @@ export async function commitContainer(
   const text = JSON.stringify(document);
   const id = await store.keepConfig(text);
   await nameImage(roots.dataRoot, { id, config: text, names: [] }, name === undefined ? [] : [name]);
+  recordEvent(roots.root, "commit", record, { imageID: id });
   return id;
 }
 

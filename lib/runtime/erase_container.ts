@@ -14,6 +14,7 @@ import { openDirectory } from "../kernel/fs.ts";
 import { removeTreeAt } from "../kernel/remove_tree.ts";
 import { syscall } from "../kernel/syscall.ts";
 import { type OwnedContainer, readRecord } from "../state/container.ts";
+import { recordEvent } from "../state/journal.ts";
 import { dataDirectoryOf, isThere, readOwner } from "../state/data_directory.ts";
 import type { ContainerRecord } from "../state/record.ts";
 import type { Roots } from "../state/root.ts";
@@ -42,7 +43,10 @@ export async function eraseContainer(
     problems.push(...removeDataDirectory(directory, owned.directory));
   }
   if (problems.length > 0) owned.lock.release();
-  else owned.remove();
+  else {
+    owned.remove();
+    recordEvent(roots.root, "destroy", record);
+  }
   return problems;
 }
 

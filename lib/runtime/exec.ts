@@ -18,6 +18,7 @@ import { grantCapabilities } from "../spec/grantable.ts";
 import { parseConfigText, parseProcess } from "../spec/parse.ts";
 import { resolveUser } from "../spec/users.ts";
 import { checkConfig } from "../spec/validate.ts";
+import { recordEvent } from "../state/journal.ts";
 import { makeDirectory, type Roots } from "../state/root.ts";
 import { type LiveContainer, openLive } from "./container_processes.ts";
 import { takeDescriptors } from "./descriptors.ts";
@@ -88,6 +89,7 @@ export async function execInContainer(options: ExecOptions, voice: Voice): Promi
   makeDirectory(`${seen.directory}/exec`);
   makeDirectory(session);
   Deno.writeTextFileSync(`${session}/${COMMAND_FILE}`, JSON.stringify(process.args), { mode: 0o600 });
+  recordEvent(options.root, `exec_start: ${process.args.join(" ")}`, seen.record);
   start(options, facts, config, seen, { session, filter });
 }
 

@@ -7,7 +7,9 @@ import { PaddockError } from "../base/errors.ts";
 import { probeHost } from "../host/probe.ts";
 import { planContainer } from "../plan/build.ts";
 import { explainAsJson, explainAsShell, explainAsSyscalls } from "../plan/explain.ts";
+import { describeAsImage } from "../spec/container_image_config.ts";
 import type { RunOptions } from "../spec/run_options.ts";
+import { describeSubject, JOURNAL_FILE } from "../state/journal.ts";
 import { detachmentOf, isKept } from "./detachment.ts";
 import { openImage } from "./open_image.ts";
 import { placeNetwork } from "./place_network.ts";
@@ -56,7 +58,9 @@ export async function explainContainer(
     ...(network === undefined ? {} : { network }),
     finish: { argv: ["/usr/local/bin/paddock", "finish", id], env: [] },
   });
-  const plan = planContainer(config, facts, setting);
+  const about = describeSubject({ id, image: options.image, imageConfig: describeAsImage(options, image.config) });
+  const journal = { file: `${options.root}/${JOURNAL_FILE}`, about: { ...about } };
+  const plan = planContainer(config, facts, { ...setting, journal });
   if (json) return explainAsJson(plan);
   return syscalls ? explainAsSyscalls(plan) : explainAsShell(plan);
 }

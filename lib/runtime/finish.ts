@@ -13,9 +13,11 @@ import { isThere } from "../kernel/syscall.ts";
 import { LOCK_FD } from "../plan/setting.ts";
 import { decodeData, type Program } from "../program/decode.ts";
 import { inheritContainer, type OwnedContainer, readRecord } from "../state/container.ts";
+import { recordEvent } from "../state/journal.ts";
 import { forgetRestarts, isStopping } from "../state/restarts.ts";
 import type { ContainerExit, ContainerRecord } from "../state/record.ts";
 import type { Roots } from "../state/root.ts";
+import { nameCause } from "./cause.ts";
 import { readStart } from "./container_view.ts";
 import { eraseContainer, leaveNetworkOf, removeCgroupsOf, unmountBelow } from "./erase_container.ts";
 import { explainFault } from "./explain_fault.ts";
@@ -60,6 +62,7 @@ export async function finishContainer(
       : undefined
     : inWordsOf(record?.bundle !== undefined, explainFault(program, program.fault, record));
   if (words !== undefined && error === undefined) voice.note(words);
+  tellOfEnd(roots, record, withError(end, error));
   // One that was started again has something to lose, and stays however this start came out.
   const kept = record?.keep && (error === undefined || (record.restarts ?? 0) > 0) && !remove;
   const runAfter = kept ? undefined : await loadPoststop(owned, record);
@@ -70,6 +73,16 @@ export async function finishContainer(
   runAfter?.(voice);
   if (error !== undefined) throw error;
   return end.code;
+}
+
+function tellOfEnd({ root }: Roots, record: ContainerRecord | undefined, exit: ContainerExit): void {
+  if (exit.oom) recordEvent(root, "oom", record);
+  const cause = nameCause(exit);
+  recordEvent(root, "die", record, {
+    exitCode: String(exit.code),
+    ...(cause === undefined ? {} : { cause }),
+    ...(exit.error === undefined ? {} : { error: exit.error }),
+  });
 }
 
 /** What follows the end of a container from a bundle: read now, for its directory goes. */

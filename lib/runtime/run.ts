@@ -32,6 +32,7 @@ import {
 } from "../state/data_directory.ts";
 import { keepLauncher, launcherEnvironment } from "../state/launcher_cache.ts";
 import { forgetRestarts } from "../state/restarts.ts";
+import { describeSubject, JOURNAL_FILE, recordEvent } from "../state/journal.ts";
 import { ensurePrivateDirectory } from "../state/root.ts";
 import { type Beginning, type Cacheable, seeCacheable } from "./cached_run.ts";
 import { detachmentOf, formatRestart, isKept } from "./detachment.ts";
@@ -159,10 +160,12 @@ export async function launchContainer({ options, facts, image, owned, voice, for
   if (former === undefined) relabelVolumes(options);
   const fallbackDirectory = `${options.dataRoot}/launchers`;
   using cgroup = await prepareCgroup(options.cgroupManager, { id: owned.id, config, facts, fallbackDirectory });
-  const setting = { ...prepared.setting, ...cgroup.setting };
+  const described = describeContainer(options, image, place, config, prepared.setting.rootfs);
+  const journal = { file: `${options.root}/${JOURNAL_FILE}`, about: { ...describeSubject(described) } };
+  const setting = { ...prepared.setting, ...cgroup.setting, journal };
   const plan = planContainer(config, facts, setting);
   const record: ContainerRecord = {
-    ...describeContainer(options, image, place, config, setting.rootfs),
+    ...described,
     ...(volumes.length === 0 ? {} : { volumes: volumes.map(({ target }) => target) }),
     created: former?.created ?? new Date().toISOString(),
     cgroupPaths: plan.cgroupPaths,
@@ -188,7 +191,10 @@ export async function launchContainer({ options, facts, image, owned, voice, for
     const { makeMergedRootfs } = await import("./merged_rootfs.ts");
     makeMergedRootfs(record.dataDir!, merged, former !== undefined);
   }
-  if (former === undefined) fillVolumes(volumes, image.layers, record.ids);
+  if (former === undefined) {
+    fillVolumes(volumes, image.layers, record.ids);
+    recordEvent(options.root, "create", record);
+  }
   becomeLauncher(assemble(plan), {
     title: `paddock: ${setting.name}`,
     keep: { fd: owned.lock.fd, as: LOCK_FD },

@@ -7,6 +7,7 @@ import { findSignal } from "../base/signals.ts";
 import { ANNOTATIONS } from "../spec/from_options.ts";
 import { parseConfigText } from "../spec/parse.ts";
 import { openContainer, type SeenContainer } from "../state/container.ts";
+import { recordEvent } from "../state/journal.ts";
 import type { Roots } from "../state/root.ts";
 import { endContainer } from "./rm.ts";
 import { endForGood, killWhileLocked } from "./stopping.ts";
@@ -28,9 +29,13 @@ export interface StopOptions {
 export async function stopContainer(idOrName: string, options: StopOptions, roots: Roots): Promise<void> {
   const seen = endForGood(openContainer(roots, idOrName), roots);
   if (seen.status !== "running" && seen.status !== "restarting") return;
-  if (seen.pid !== undefined) killWhileLocked(seen.directory, seen.pid, findSignal(options.signal ?? signalOf(seen)));
-  if ((await waitForEnd(seen, options.patience)).ended) return;
-  await endContainer(seen);
+  if (seen.pid !== undefined) {
+    const signal = findSignal(options.signal ?? signalOf(seen));
+    recordEvent(roots.root, "kill", seen.record, { signal: String(signal) });
+    killWhileLocked(seen.directory, seen.pid, signal);
+  }
+  if (!(await waitForEnd(seen, options.patience)).ended) await endContainer(seen);
+  recordEvent(roots.root, "stop", seen.record);
 }
 
 /** By the annotation of its configuration; what it says was checked when it was made. */

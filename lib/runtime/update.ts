@@ -16,6 +16,7 @@ import type { Config, IntelRdt, Resources } from "../spec/config.ts";
 import { writeConfigText } from "../spec/config_text.ts";
 import { parseConfigText, parseResources } from "../spec/parse.ts";
 import { replaceFile } from "../state/container.ts";
+import { recordEvent } from "../state/journal.ts";
 import { lockDirectory } from "../state/lock.ts";
 import type { Roots } from "../state/root.ts";
 import { type LiveContainer, openLive } from "./container_processes.ts";
@@ -69,6 +70,7 @@ export async function updateContainer(
   const linux = { ...config.linux, resources, ...(intelRdt === undefined ? {} : { intelRdt }) };
   replaceFile(seen.directory, "config.json", writeConfigText({ ...config, linux }));
   undo.move();
+  recordEvent(roots.root, "update", seen.record);
 }
 
 function readChanges({ json, resources }: UpdateRequest): Resources {

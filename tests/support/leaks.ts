@@ -27,7 +27,8 @@ export function takePicture(places: Places): Picture {
     cgroups: listCgroups().filter((path) => !others.has(/\/paddock(?:\.bundles)?\/([^/]+)/.exec(path)![1]!)),
     processes: listProcesses().filter((name) => ![...others].some((id) => `paddock: ${id}`.slice(0, 15) === name)),
     namespaces: ["/run/netns", "/var/run/netns"].flatMap(listNames).sort(),
-    state: listNames(places.root),
+    // The journal of events stays: it tells of containers that are gone.
+    state: listNames(places.root).filter((name) => !name.startsWith(".events")),
     // Unpacked layers stay on purpose.
     data: ["containers", "tmp"].flatMap((name) => listNames(`${places.dataRoot}/${name}`)),
     temporary: ["/tmp", "/run"].flatMap(listNames).filter((name) => /paddock/.test(name))
