@@ -21,6 +21,7 @@ import { setUpTests } from "./setup_tests.ts";
 import { addUp, type Sum, sumOf, ZERO } from "./run_tests/sum.ts";
 
 const ROOT = join(import.meta.dirname!, "..");
+const MAIN = join(ROOT, "main.ts");
 const BUILT = join(ROOT, "dist/paddock");
 
 /** One call of `deno test`, or of the script that boots guests. */
@@ -35,9 +36,12 @@ async function main(words: string[]): Promise<number> {
   const files = args._.map(String);
   await setUpTests(args.vm ? "vm" : "host");
   if (args.built && !existsSync(BUILT)) {
-    await build({ entry: join(ROOT, "main.ts"), output: BUILT, arch: Deno.build.arch });
+    await build({ entry: MAIN, output: BUILT, arch: Deno.build.arch });
   }
-  const test = [Deno.execPath(), "test", "--no-check", ...importFlags(await chooseWay())];
+  const flags = importFlags(await chooseWay());
+  // The source under test is run with what is cached alone.
+  if (!args.built && !args.vm) await new Deno.Command(Deno.execPath(), { args: ["cache", ...flags, MAIN] }).output();
+  const test = [Deno.execPath(), "test", "--no-check", ...flags];
   const runs = args.vm
     ? [vmRun(files)]
     : files.length > 0

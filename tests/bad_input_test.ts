@@ -227,7 +227,8 @@ const WORDS: readonly (readonly [string[], RegExp])[] = [
   [["--name", ""], /--name/],
   [["--name", "a/b"], /--name/],
   [["--name", "x".repeat(200)], /--name/],
-  [["-v", "/tmp"], /-v|--volume/],
+  [["-v", "tmp"], /-v.*'tmp'[^]*begins with a slash/],
+  [["-v", "/tmp:"], /-v.*'\/tmp:'/],
   [["-v", "/tmp:relative"], /relative/],
   [["-v", "/tmp:/x:nosuch"], /'nosuch' is no option/],
   [["-v", "/tmp:/x:ro,rw"], /contradict/],
@@ -245,7 +246,6 @@ const WORDS: readonly (readonly [string[], RegExp])[] = [
   [["--time-offset", "wallclock=5"], /--time-offset/],
   [["--oom-score-adj", "5000"], /--oom-score-adj/],
   [["--stop-signal", "NOSUCH"], /--stop-signal/],
-  [["-d"], /detach/],
   [["--rm=perhaps"], /--rm/],
 ];
 

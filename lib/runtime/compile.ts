@@ -33,7 +33,8 @@ export async function compileContainer(options: RunOptions, output: string, voic
     id,
     name,
     stateDir,
-    dataDir: `${stateDir}/fs`,
+    // A directory is written into as it is.
+    dataDir: image.overlaid ? `${stateDir}/fs` : "",
     inMemory: true,
     prepared: false,
     keep: false,

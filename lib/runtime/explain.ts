@@ -15,7 +15,7 @@ import { openImage } from "./open_image.ts";
 import { placeNetwork } from "./place_network.ts";
 import { prepareContainer } from "./prepare.ts";
 import type { Voice } from "./voice.ts";
-import { listVolumes, mountVolumes } from "./volumes.ts";
+import { hasVolumes, listVolumes, mountVolumes } from "./volumes.ts";
 
 /** How a plan is shown; shell commands unless told otherwise. */
 export interface ExplainOptions {
@@ -42,10 +42,12 @@ export async function explainContainer(
   const image = await openImage(options, facts, "look", voice);
   image.notes.forEach((note) => voice.note(note));
   const id = options.name ?? "example";
+  const keep = isKept(options);
+  const hasData = image.overlaid || keep || hasVolumes(options, image);
   const where = {
     stateDir: `${options.root}/${id}`,
-    dataDir: `${options.dataRoot}/containers/${id}`,
-    keep: isKept(options),
+    dataDir: hasData ? `${options.dataRoot}/containers/${id}` : "",
+    keep,
   };
   const network = await placeNetwork(options, image, `${options.root}/${id}`, voice, true);
   const mounted = mountVolumes(options, listVolumes(options, image, where.dataDir));
