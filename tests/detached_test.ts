@@ -200,6 +200,42 @@ test("several are started by one word, and one that cannot be keeps what it has"
   await out(box, "rm", "bg-one", "bg-two");
 });
 
+test("stop gives it the time that it was made with", async (box) => {
+  await begin(box, ["--name", "bg-slow", "--stop-timeout", "0"], "trap '' TERM; while :; do sleep 0.05; done");
+  await out(box, "stop", "bg-slow");
+  assertEquals(await out(box, "wait", "bg-slow"), "137\n");
+  assertEquals((await seen(box, "bg-slow"))["stopTimeout"], 0);
+});
+
+test("rename gives it another name, running or not, and the first one is free", async (box) => {
+  await begin(box, ["--name", "bg-old"], "exec sleep 4518");
+  assertEquals(await out(box, "rename", "bg-old", "bg-new"), "");
+  const names = async () => (await out(box, "ps", "-a", "--format", "{{.Names}}")).trim().split("\n").sort();
+  assertEquals(await names(), ["bg-new"]);
+  assertEquals(await out(box, "exec", "bg-new", "echo", "there"), "there\n");
+  const taken = await box.run(["true"], ["-d", "--name", "bg-new"]);
+  assertEquals(taken.code, 125);
+  assertStringIncludes(taken.stderr, "the name 'bg-new' is taken");
+  // The directories of that name are the first one's, and another gets the name all the same.
+  const id = await begin(box, ["--name", "bg-old"], "echo second; exec sleep 4519");
+  assertEquals(await names(), ["bg-new", "bg-old"]);
+  assertEquals(await out(box, "logs", "bg-old"), "second\n");
+  assertEquals((await seen(box, id))["name"], "bg-old");
+  const again = await box.paddock.run(["rename", "bg-old", "bg-new"]);
+  assertStringIncludes(again.stderr, "the name 'bg-new' is taken");
+  // Kept over its end, a boot and another start.
+  await out(box, "stop", "-t", "0", "bg-new", "bg-old");
+  Deno.removeSync(box.paddock.root, { recursive: true });
+  assertEquals(await names(), ["bg-new", "bg-old"]);
+  await out(box, "start", "bg-new");
+  await out(box, "rename", "bg-new", "bg-third");
+  await out(box, "stop", "-t", "0", "bg-third");
+  assertEquals(await names(), ["bg-old", "bg-third"]);
+  const bad = await box.paddock.run(["rename", "bg-third", "no name"]);
+  assertEquals(bad.code, 125);
+  await out(box, "rm", "bg-third", "bg-old");
+});
+
 test("a monitor that is killed takes its container along, and the next command knows", async (box) => {
   await begin(box, ["--name", "bg-web"], "exec sleep 4512");
   Deno.kill(monitorOf(box, "bg-web"), "SIGKILL");

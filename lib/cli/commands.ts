@@ -24,7 +24,12 @@ const ATTACH_FLAGS: readonly Option[] = [
 
 /** Of `stop` and `restart`. */
 const STOP_FLAGS: readonly Option[] = [
-  { name: "time", short: "t", value: "SECONDS", help: "how long it may take (10); -1 is for ever" },
+  {
+    name: "time",
+    short: "t",
+    value: "SECONDS",
+    help: "how long it may take (10, or as it was made with); -1 is for ever",
+  },
   { name: "signal", short: "s", value: "SIGNAL", help: "in place of the one that it was made with" },
 ];
 
@@ -375,6 +380,15 @@ export const COMMANDS: readonly Command[] = [
     options: [],
     examples: [["paddock wait web", "one line for each"]],
     load: () => import("./verbs/wait.ts"),
+  },
+  {
+    name: "rename",
+    summary: "give a container another name",
+    description: "It may run. On networks it is known by its new name when it is started the next time.",
+    positionals: [{ name: "CONTAINER" }, { name: "NAME" }],
+    options: [],
+    examples: [["paddock rename web web-old", "the first name is free again"]],
+    load: () => import("./verbs/rename.ts"),
   },
   {
     name: "attach",

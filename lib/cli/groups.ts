@@ -41,6 +41,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, readonly string[]>
     port: ["port"],
     ps: ["ps"],
     remove: ["rm"],
+    rename: ["rename"],
     restart: ["restart"],
     rm: ["rm"],
     run: ["run"],

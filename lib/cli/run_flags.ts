@@ -31,6 +31,7 @@ const container = inGroup("Container", [
   { name: "tty", short: "t", help: "give it a terminal (it has one if you call from one)" },
   { name: "init", help: "run a small init as process 1 that forwards signals and reaps" },
   { name: "stop-signal", value: "SIGNAL", help: "signal that asks it to stop (TERM)" },
+  { name: "stop-timeout", value: "SECONDS", help: "how long it may take then (10); -1 is for ever" },
   { name: "label", short: "l", value: "KEY=VALUE", repeat: true, help: "note about it" },
   {
     name: "config",

@@ -87,6 +87,7 @@ function readContainer(
   | "init"
   | "trace"
   | "stopSignal"
+  | "stopTimeout"
   | "labels"
 > {
   return {
@@ -103,6 +104,7 @@ function readContainer(
     init: isOn(words, "init"),
     trace: isOn(words, "trace"),
     ...optional("stopSignal", readFlag(words, "stop-signal", value.readSignal)),
+    ...optional("stopTimeout", readFlag(words, "stop-timeout", (text) => readInteger(text, -1, 1e9))),
     labels: Object.fromEntries(readFlags(words, "label", (text) => readPair(text, ""))),
   };
 }

@@ -8,9 +8,7 @@ import { selfCommand } from "../kernel/self.ts";
 import { formatBootUnit, formatContainerUnit } from "../spec/systemd_unit.ts";
 import { openContainer } from "../state/container.ts";
 import type { Roots } from "../state/root.ts";
-
-/** Seconds that a container may take to end, as with `stop`. */
-const STOP_SECONDS = 10;
+import { STOP_SECONDS } from "./stop.ts";
 
 /**
  * The text of a unit: of one container, or without a name of all that should run after a boot.
@@ -27,5 +25,8 @@ export function generateUnit(idOrName: string | undefined, roots: Roots): string
     });
   }
   const restart = record.restart === undefined ? {} : { restart: record.restart };
-  return formatContainerUnit({ id, image: record.image, ...restart, stopSeconds: STOP_SECONDS }, context);
+  return formatContainerUnit(
+    { id, image: record.image, ...restart, stopSeconds: record.stopTimeout ?? STOP_SECONDS },
+    context,
+  );
 }

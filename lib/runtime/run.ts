@@ -223,6 +223,7 @@ function describeContainer(
     ...(place.detachment === undefined ? {} : { detached: true }),
     ...(place.detachment !== undefined && options.tty ? { terminal: true } : {}),
     ...(place.detachment !== undefined && options.interactive ? { input: true } : {}),
+    ...(options.stopTimeout === undefined ? {} : { stopTimeout: options.stopTimeout }),
     ...(options.restart === undefined ? {} : { restart: formatRestart(options.restart) }),
     ...(place.detachment?.log === undefined ? {} : { log: place.detachment.log }),
     ...(mergedOf(rootfs) === undefined ? {} : { layering: mergedOf(rootfs)!.by }),

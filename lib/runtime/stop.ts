@@ -15,8 +15,8 @@ import { waitForEnd } from "./wait.ts";
 
 /** How a container is asked to end. */
 export interface StopOptions {
-  /** How long it may take, milliseconds; Infinity: as long as it wants. */
-  readonly patience: number;
+  /** How long it may take, seconds; -1: as long as it wants; absent: as it was made with. */
+  readonly patience?: number;
   /** The signal's name, in place of the container's own. */
   readonly signal?: string;
 }
@@ -34,8 +34,17 @@ export async function stopContainer(idOrName: string, options: StopOptions, root
     recordEvent(roots.root, "kill", seen.record, { signal: String(signal) });
     killWhileLocked(seen.directory, seen.pid, signal);
   }
-  if (!(await waitForEnd(seen, options.patience)).ended) await endContainer(seen);
+  if (!(await waitForEnd(seen, patienceOf(seen, options))).ended) await endContainer(seen);
   recordEvent(roots.root, "stop", seen.record);
+}
+
+/** How long a container may take to end where nothing is said of it, seconds; docker's. */
+export const STOP_SECONDS = 10;
+
+/** Milliseconds. */
+function patienceOf({ record }: SeenContainer, { patience }: StopOptions): number {
+  const seconds = patience ?? record?.stopTimeout ?? STOP_SECONDS;
+  return seconds < 0 ? Infinity : seconds * 1000;
 }
 
 /** By the annotation of its configuration; what it says was checked when it was made. */

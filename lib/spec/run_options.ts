@@ -54,6 +54,8 @@ export interface RunOptions {
   readonly trace: boolean;
   /** A signal's name without `SIG`, in upper case (`TERM`, `RTMIN+3`). */
   readonly stopSignal?: string;
+  /** How long it may take to end when it is asked to, seconds; -1 is for ever; ten unless given. */
+  readonly stopTimeout?: number;
   readonly labels: Readonly<Record<string, string>>;
 
   /** `NAME=value` sets, `NAME` alone removes what the image sets. */

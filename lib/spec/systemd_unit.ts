@@ -18,7 +18,7 @@ export interface UnitContainer {
   readonly image: string;
   /** The restart policy by which its launcher starts it again; absent: systemd does. */
   readonly restart?: string;
-  /** How long it may take to end, seconds. */
+  /** How long it may take to end, seconds; -1 is for ever. */
   readonly stopSeconds: number;
 }
 
@@ -33,7 +33,7 @@ export function formatContainerUnit({ id, image, restart, stopSeconds }: UnitCon
       "Type=forking",
       `ExecStart=${commandLine(context, "start", id)}`,
       `ExecStop=${commandLine(context, "stop", "--time", `${stopSeconds}`, id)}`,
-      `TimeoutStopSec=${stopSeconds + 30}`,
+      `TimeoutStopSec=${stopSeconds < 0 ? "infinity" : stopSeconds + 30}`,
       ...(restart === undefined
         ? ["Restart=on-failure"]
         : [`# It is started again by its launcher (${restart}).`, "Restart=no"]),

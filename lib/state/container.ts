@@ -18,7 +18,14 @@ import { PaddockError } from "../base/errors.ts";
 import { checkName, isName, launcherOf, makeId } from "../base/names.ts";
 import { AT } from "../kernel/fs.ts";
 import { must, syscall } from "../kernel/syscall.ts";
-import { dataDirectoryOf, isThere, KEPT_RECORD_FILE, listDataIds, readKeptRecord } from "./data_directory.ts";
+import {
+  dataDirectoryOf,
+  isThere,
+  KEPT_RECORD_FILE,
+  listDataIds,
+  readKeptRecord,
+  RENAMED_FILE,
+} from "./data_directory.ts";
 import { inheritLock, isLocked, type Lock, LOCK_FILE, tryLock } from "./lock.ts";
 import { type ContainerRecord, formatRecord, parseRecord } from "./record.ts";
 import { countRestarts } from "./restarts.ts";
@@ -71,10 +78,11 @@ export const LOG_FILE = "log";
  * @throws PaddockError where the id is no name or is taken, or the state root cannot be trusted.
  */
 export function createContainer(roots: Roots, id: string | undefined): OwnedContainer {
-  const chosen = id === undefined ? makeId() : checkName(id);
   ensurePrivateDirectory(roots.root);
+  const chosen = id === undefined || isLeftName(roots, checkName(id)) ? makeId() : id;
   // A kept container still has its name after a boot, when its state directory is gone.
-  const kept = id !== undefined && isThere(dataDirectoryOf(roots.dataRoot, id)) ? seeContainer(roots, id) : undefined;
+  const isThereStill = chosen === id && isThere(dataDirectoryOf(roots.dataRoot, id));
+  const kept = isThereStill ? seeContainer(roots, id) : undefined;
   if (kept !== undefined) throw describeConflict(kept);
   const directory = `${roots.root}/${chosen}`;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -88,6 +96,19 @@ export function createContainer(roots: Roots, id: string | undefined): OwnedCont
     }
   }
   throw new PaddockError(`cannot make ${directory}: another paddock removes it again and again`);
+}
+
+/**
+ * True where the name is free although the directories of that name are another container's, which was renamed.
+ *
+ * @throws PaddockError where it is the name of one that was renamed.
+ */
+function isLeftName(roots: Roots, name: string): boolean {
+  if (!isThere(`${roots.dataRoot}/${RENAMED_FILE}`)) return false;
+  const named = listContainers(roots).find(({ id, record }) => id !== name && record?.name === name);
+  if (named !== undefined) throw describeConflict(named);
+  const first = seeContainer(roots, name)?.record?.name;
+  return first !== undefined && first !== name;
 }
 
 /**
@@ -110,9 +131,10 @@ export function openContainer(roots: Roots, idOrPrefix: string): SeenContainer {
 /** The container of that id or name, or all whose ids begin so. */
 export function findContainers(roots: Roots, idOrPrefix: string): SeenContainer[] {
   const exact = isName(idOrPrefix) ? seeContainer(roots, idOrPrefix) : undefined;
-  if (exact !== undefined) return [exact];
+  if (exact !== undefined && (exact.record?.name ?? exact.id) === exact.id) return [exact];
   const all = listContainers(roots);
   const named = all.filter((seen) => seen.record?.name === idOrPrefix);
+  if (named.length === 0 && exact !== undefined) return [exact];
   return named.length > 0 ? named : all.filter((seen) => idOrPrefix !== "" && seen.id.startsWith(idOrPrefix));
 }
 
@@ -259,9 +281,12 @@ function readEntries(directory: string): Deno.DirEntry[] {
   }
 }
 
-function describeConflict(seen: SeenContainer): PaddockError {
+/** Why a name cannot be had. */
+export function describeConflict(seen: SeenContainer): PaddockError {
   const hint = seen.status === "dead" || seen.status === "stopped"
     ? `remove it: paddock rm ${seen.id}`
     : `choose another name, or end it: paddock rm -f ${seen.id}`;
-  return new PaddockError(`the name '${seen.id}' is taken by a container that is ${seen.status}`, { hint });
+  return new PaddockError(`the name '${seen.record?.name ?? seen.id}' is taken by a container that is ${seen.status}`, {
+    hint,
+  });
 }

@@ -26,6 +26,9 @@ export const STATE_LINK = "state";
 /** The name of the record that a kept container has here. */
 export const KEPT_RECORD_FILE = "record.json";
 
+/** The file in the data root that says: a container may have another name than its id. */
+export const RENAMED_FILE = "renamed";
+
 /** Where the container of that id keeps its data, whether it exists or not. */
 export function dataDirectoryOf(dataRoot: string, id: string): string {
   return `${dataRoot}/containers/${id}`;

@@ -46,6 +46,8 @@ export interface ContainerRecord {
   readonly keep: boolean;
   /** True where nobody waits for its end but its monitor. */
   readonly detached?: boolean;
+  /** How long it may take to end when it is asked to, seconds; -1 is for ever; absent: as long as is usual. */
+  readonly stopTimeout?: number;
   /** The policy by which it is started again when it ends: `always`, `unless-stopped`, `on-failure`, `on-failure:N`. */
   readonly restart?: string;
   /** True where its user ended it, and so it is not started by itself any more. */
@@ -148,6 +150,7 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["keep", (value) => typeof value === "boolean"],
   ["detached", (value) => typeof value === "boolean", "optional"],
   ["restart", (value) => /^(always|unless-stopped|on-failure(:\d+)?)$/.test(String(value)), "optional"],
+  ["stopTimeout", Number.isInteger, "optional"],
   ["stopped", (value) => typeof value === "boolean", "optional"],
   ["terminal", (value) => typeof value === "boolean", "optional"],
   ["input", (value) => typeof value === "boolean", "optional"],

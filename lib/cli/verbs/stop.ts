@@ -10,9 +10,6 @@ import type { Host, Words } from "../types.ts";
 import { readFlag, readInteger } from "../values/flag.ts";
 import { readSignal } from "../values/process.ts";
 
-/** How long a container may take to end, as with docker. */
-const PATIENCE_SECONDS = 10;
-
 /** Asks containers to end, and ends those that do not. */
 export async function run(words: Words, host: Host): Promise<number> {
   const { stopContainer } = await import("../../runtime/stop.ts");
@@ -26,7 +23,7 @@ export async function run(words: Words, host: Host): Promise<number> {
 
 /** `--time` and `--signal`. */
 export function readPatience(words: Words): StopOptions {
-  const seconds = readFlag(words, "time", (text) => readInteger(text, -1, 1e9)) ?? PATIENCE_SECONDS;
+  const patience = readFlag(words, "time", (text) => readInteger(text, -1, 1e9));
   const signal = readFlag(words, "signal", readSignal);
-  return { patience: seconds < 0 ? Infinity : seconds * 1000, ...(signal === undefined ? {} : { signal }) };
+  return { ...(patience === undefined ? {} : { patience }), ...(signal === undefined ? {} : { signal }) };
 }
