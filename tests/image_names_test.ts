@@ -122,7 +122,7 @@ test("rmi takes names, and with the last one the layers that nobody else needs",
   assertEquals(await ok(box, "run", "web:1"), "one");
   const { code, stdout, stderr } = await box.paddock.run(["rmi", "web:9", "web:1"]);
   assertEquals([code, stdout], [125, "web:1\n"]);
-  assertMatch(stderr, /"web:9": no such/);
+  assertMatch(stderr, /no image here is called "web:9"/);
   assertEquals(count(), 0);
   assertEquals([...Deno.readDirSync(`${box.paddock.dataRoot}/layers/tmp`)], []);
 });

@@ -154,7 +154,7 @@ test("what cannot be saved is refused", async (box) => {
   await load(box, await image(["web:1"]));
   const refused: readonly (readonly [string[], RegExp])[] = [
     [[], /save needs IMAGE/],
-    [["nothere:1", "-o", box.path("x")], /no image of that name/],
+    [["nothere:1", "-o", box.path("x")], /no image here is called/],
     [["--format", "oci-dir", "web:1"], /give -o DIRECTORY/],
     [["--format", "oci-dir", "-o", box.rootfs, "web:1"], /is no empty directory/],
     [["--format", "docker-archive", "--compress", "gzip", "-o", box.path("x"), "web:1"], /are not packed/],

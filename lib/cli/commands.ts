@@ -149,6 +149,40 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./verbs/pull.ts"),
   },
   {
+    name: "push",
+    summary: "send an image to a registry",
+    description:
+      "To the registry that its NAME says, or under the name DEST. What was pulled or loaded is sent as it " +
+      "came, byte for byte, and keeps its digest; layers of commit and import are packed. What the registry has is not " +
+      "sent, and what another of its repositories has is taken over from there. Printed is the digest.",
+    positionals: [{ name: "NAME" }, { name: "DEST", optional: true }],
+    options: [
+      { name: "quiet", short: "q", help: "nothing but the digest" },
+      { name: "all-tags", short: "a", help: "all images of that NAME, which has no tag then" },
+      {
+        name: "compression",
+        value: "HOW",
+        choices: ["gzip", "zstd", "none"],
+        help: "how layers are packed that did not come packed: gzip, zstd or none (gzip)",
+      },
+      { name: "compression-format", value: "HOW", aliasOf: "compression", help: "podman's word for --compression" },
+      { name: "force-compression", help: "pack all layers anew, those that came packed as well" },
+      {
+        name: "chunk-size",
+        value: "SIZE",
+        help: "send layers in pieces (each in one, unless that is too large there)",
+      },
+      { name: "digestfile", value: "FILE", path: true, help: "write the digest to this file, too" },
+      { name: "creds", value: "USER[:PASSWORD]", help: "who asks, this once" },
+      ...REGISTRY_FLAGS,
+    ],
+    examples: [
+      ["paddock push registry.example/team/web:1", "an image that has this name"],
+      ["paddock push web:1 registry.example/team/web:1", "an image under another name, and the registry's own"],
+    ],
+    load: () => import("./verbs/push.ts"),
+  },
+  {
     name: "login",
     summary: "log in to a registry",
     description:

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { blobPath, type ContentDigest } from "./content_digest.ts";
+import { blobPath, type ContentDigest, isDigest } from "./content_digest.ts";
 
 /** Keeps content. What is there already is written again: it may be cut short by a power loss. */
 export function keepBlob(dataRoot: string, digest: ContentDigest, bytes: Uint8Array): void {
@@ -21,6 +21,45 @@ export function readBlob(dataRoot: string, digest: ContentDigest): string | unde
     return Deno.readTextFileSync(`${dataRoot}/${blobPath(digest)}`);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Digests of all blobs that are kept. */
+export function listBlobs(dataRoot: string): ContentDigest[] {
+  return ["sha256", "sha512"].flatMap((algorithm) =>
+    listNames(`${dataRoot}/blobs/${algorithm}`).map((hex) => `${algorithm}:${hex}`).filter(isDigest)
+  ).sort();
+}
+
+/** Is a blob JSON, and no packed layer? True where there is none. */
+export function isDocument(dataRoot: string, digest: ContentDigest): boolean {
+  try {
+    using file = Deno.openSync(`${dataRoot}/${blobPath(digest)}`);
+    const first = new Uint8Array(1);
+    return file.readSync(first) !== 1 || first[0] === "{".charCodeAt(0);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return true;
+    throw error;
+  }
+}
+
+/** Removes a blob. @returns false where there is none */
+export function removeBlob(dataRoot: string, digest: ContentDigest): boolean {
+  try {
+    Deno.removeSync(`${dataRoot}/${blobPath(digest)}`);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+function listNames(path: string): string[] {
+  try {
+    return [...Deno.readDirSync(path)].map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   }
 }

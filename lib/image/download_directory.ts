@@ -2,7 +2,7 @@
  * Packed layers on their way into the store, below the data root:
  *
  * ```
- * layers/downloads/ALGORITHM-HEX        whole, and what its digest says; gone when it is unpacked
+ * layers/downloads/ALGORITHM-HEX        whole, and what its digest says; kept in `blobs` when the image is there
  * layers/downloads/ALGORITHM-HEX.part   what has come so far, locked while more comes; the next download goes on there
  * ```
  *
@@ -13,8 +13,9 @@
  */
 import { Fd } from "../kernel/fd.ts";
 import * as calls from "../kernel/file_calls.ts";
-import { check, E, O, openDirectory, toCText } from "../kernel/fs.ts";
-import type { ContentDigest } from "./content_digest.ts";
+import { AT, check, E, O, openDirectory, toCText } from "../kernel/fs.ts";
+import { isThere } from "../kernel/syscall.ts";
+import { blobPath, type ContentDigest } from "./content_digest.ts";
 import { lockWhenFree } from "./lock_file.ts";
 
 /** A blob that is being written, locked. */
@@ -50,6 +51,16 @@ export class DownloadDirectory implements Disposable {
   /** Removes a whole blob; one that is not there is no error. */
   remove(digest: ContentDigest): void {
     calls.unlinkat(this.directory.number, toCText(fileName(digest)), 0);
+  }
+
+  /** Moves a whole blob to those that are kept. @returns false where another process has done so, or removed it */
+  keep(digest: ContentDigest, dataRoot: string): boolean {
+    const path = `${dataRoot}/${blobPath(digest)}`;
+    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o700 });
+    const name = toCText(fileName(digest));
+    const result = calls.renameat2(this.directory.number, name, AT.FDCWD, toCText(path), 0);
+    if (result !== -E.NOENT) check(digest, "renameat2", result);
+    return result !== -E.NOENT || isThere(path);
   }
 
   /** The blob as far as it has come, once nobody else writes it. @throws KernelError */

@@ -15,6 +15,7 @@ import type { ContentDigest } from "./content_digest.ts";
 import { hashBytes } from "./content_hash.ts";
 import type { ExtractOptions } from "./extract.ts";
 import { readDiffIds } from "./image_config.ts";
+import type { ImageOrigin } from "./image_origin.ts";
 import type { StoredLayer } from "./layer_catalog.ts";
 import { shortenPaths } from "./layer_names.ts";
 import { LayerStore } from "./layer_store.ts";
@@ -36,6 +37,8 @@ export interface ImageFacts {
   readonly config: string;
   /** Names in full that the archive gives it; empty where it was known already. */
   readonly names: readonly string[];
+  /** What it came as; absent where nothing of that is kept. */
+  readonly origin?: ImageOrigin;
 }
 
 /** Stands before the digest of a configuration where a layer's could be. */

@@ -34,6 +34,8 @@ export interface IndexEntry extends Descriptor {
 /** A manifest of one image: its configuration, and its layers, the lowest first. */
 export interface Manifest {
   readonly kind: "manifest";
+  /** What it says that it is. */
+  readonly mediaType?: string;
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
 }
@@ -41,6 +43,8 @@ export interface Manifest {
 /** A list of manifests or of further indexes. */
 export interface Index {
   readonly kind: "index";
+  /** What it says that it is. */
+  readonly mediaType?: string;
   readonly manifests: readonly IndexEntry[];
 }
 
@@ -72,10 +76,11 @@ export function parseManifest(text: string, subject: string, mediaType?: string)
   const at = new JsonPlace(subject, "the image is damaged or made to be misread: get it again");
   const value = readObject(parseJson(text, at), at);
   const kind = tellKind(value, mediaType, at);
-  if (kind === "index") return { kind, manifests: readEntries(value.manifests, at.child(".manifests")) };
+  const said = typeof value.mediaType === "string" ? { mediaType: value.mediaType } : {};
+  if (kind === "index") return { kind, ...said, manifests: readEntries(value.manifests, at.child(".manifests")) };
   const config = readDescriptor(value.config, at.child(".config"));
   requireType(config, MEDIA_TYPES.config, at.child(".config"), "not an image");
-  return { kind, config, layers: readLayers(value.layers, at.child(".layers")) };
+  return { kind, ...said, config, layers: readLayers(value.layers, at.child(".layers")) };
 }
 
 function tellKind(

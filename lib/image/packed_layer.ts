@@ -29,6 +29,8 @@ export interface SavedBlob {
   readonly mediaType: string;
   /** @throws PaddockError where it is not what its digest says */
   readonly write: (output: Output) => Promise<void>;
+  /** Where it lies whole; absent for what is made when it is written. */
+  readonly path?: string;
 }
 
 /** A layer as a blob, and what it unpacks to. */
@@ -136,6 +138,7 @@ async function pack(
     diffId: plain.finish(),
     size,
     mediaType,
+    path,
     write: (output) => copyFile(path, output),
   };
 }

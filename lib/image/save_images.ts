@@ -120,10 +120,10 @@ async function prepareImage(
 }
 
 /** The configuration as it is, but where an archive had to be made anew. */
-function adjustConfig(
+export function adjustConfig(
   config: string,
   id: ContentDigest,
-  layers: readonly PackedLayer[],
+  layers: readonly Pick<PackedLayer, "diffId">[],
   note: (line: string) => void,
 ): string {
   const value = JSON.parse(config) as { rootfs: { diff_ids: string[] } };

@@ -24,7 +24,7 @@ import { findOrphanCgroups, hasLivingLauncher, removeOrphanCgroup } from "./orph
 
 /** One thing that was left. */
 export interface Leftover {
-  readonly kind: "container" | "cgroup" | "data" | "import" | "layer";
+  readonly kind: "container" | "cgroup" | "data" | "import" | "layer" | "blob";
   /** An id, or an absolute path. */
   readonly what: string;
   /** How it is known that nobody needs it. */

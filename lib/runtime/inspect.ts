@@ -54,7 +54,7 @@ async function describeImage({ id, config }: NamedImage, { dataRoot }: Roots): P
   return {
     Id: id,
     RepoTags: names.filter((name) => !name.includes("@")).map(familiarName),
-    RepoDigests: names.filter((name) => name.includes("@")).map((name) => familiarName(name).replace(/:[^:@/]+@/, "@")),
+    RepoDigests: listDigests(images),
     Comment: document.history?.at(-1)?.comment ?? "",
     Created: document.created ?? "",
     Author: document.author ?? "",
@@ -73,6 +73,15 @@ async function describeImage({ id, config }: NamedImage, { dataRoot }: Roots): P
     },
     Metadata: { LastTagTime: images.map(({ loaded }) => loaded).sort().at(-1) ?? "" },
   };
+}
+
+/** As `NAME@DIGEST`: what it was asked for by, and what it was where it came from or went to. */
+function listDigests(images: readonly NamedImage[]): string[] {
+  const asked = images.flatMap(({ name }) => name?.includes("@") ? [name.replace(/:[^:@/]+@/, "@")] : []);
+  const known = images.flatMap(({ origin }) =>
+    origin?.repository === undefined ? [] : [`${origin.repository}@${origin.index ?? origin.manifest.digest}`]
+  );
+  return [...new Set([...asked, ...known].map(familiarName))];
 }
 
 async function sizeOf(store: ImageStore | undefined, id: NamedImage["id"]): Promise<number> {

@@ -124,7 +124,7 @@ export function requireImage(word: string, dataRoot: string): NamedImage & { rea
 function requireNamed(word: string, dataRoot: string): NamedImage {
   const image = findNamedImage(listNamedImages(dataRoot), word, completeName(word));
   if (image !== undefined) return image;
-  throw isNowhere(word);
+  throw new PaddockError(`no image here is called "${word}"`, { hint: "paddock images lists those there are" });
 }
 
 /** For a word that is neither a path nor a name that is known here. */

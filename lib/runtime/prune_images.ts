@@ -7,10 +7,13 @@
  *
  * @module
  */
+import { isDocument, listBlobs, removeBlob } from "../image/blobs.ts";
 import type { ContentDigest } from "../image/content_digest.ts";
 import { listDownloads } from "../image/download_directory.ts";
-import { listNamedImages, showName, unnameImages } from "../image/image_index.ts";
+import { listKeptDocuments, listNamedImages, type Orphans, showName, unnameImages } from "../image/image_index.ts";
+import { readPacked } from "../image/image_origin.ts";
 import { ImageStore } from "../image/image_store.ts";
+import { readKeptTree } from "../image/kept_documents.ts";
 import { chainOfPath } from "../image/layer_names.ts";
 import { isThere } from "../kernel/syscall.ts";
 import { listContainers } from "../state/container.ts";
@@ -21,8 +24,8 @@ import type { Leftover } from "./gc.ts";
 export interface Pruning {
   /** Only look. */
   readonly dryRun?: boolean;
-  /** Ids of images: only their layers go. Absent: all layers. */
-  readonly of?: readonly ContentDigest[];
+  /** Images that have gone: only what was theirs goes. Absent: all that nobody needs. */
+  readonly of?: Orphans;
 }
 
 /** @throws PaddockError where the store or the state of containers cannot be read. */
@@ -33,16 +36,71 @@ export async function pruneImages(roots: Roots, { dryRun = false, of }: Pruning 
   const needed = new Set((await Promise.all(named.map((id) => store.listChain(id)))).flat());
   const candidates = of === undefined
     ? store.layers.list()
-    : [...new Set((await Promise.all(of.map((id) => store.listChain(id)))).flat())];
+    : [...new Set((await Promise.all(of.ids.map((id) => store.listChain(id)))).flat())];
   const isUsed = (chainId: string): boolean => listUsed(roots).has(chainId);
   const why = "no image with a name and no container needs it";
   const downloads = of === undefined ? removeDownloads(roots.dataRoot, dryRun) : [];
   // The topmost first: what lies below is needed by what lies above.
+  const packed = new Map(candidates.map((chainId) => [chainId, readPacked(roots.dataRoot, chainId)?.digest]));
   const layers = candidates.reverse().filter((chainId) => !needed.has(chainId)).flatMap((chainId): Leftover[] => {
     const isGone = dryRun ? !isUsed(chainId) : store.layers.removeUnless(chainId, isUsed);
     return isGone ? [{ kind: "layer", what: chainId, why, problems: [] }] : [];
   });
-  return [...layers, ...downloads];
+  const gone = new Set(layers.map(({ what }) => what));
+  return [...layers, ...downloads, ...await pruneBlobs(store, roots, { packed, gone, of, dryRun })];
+}
+
+interface BlobPruning {
+  /** Of the layers that were looked at, the blob that each came as. */
+  readonly packed: ReadonlyMap<string, ContentDigest | undefined>;
+  /** Those of them that have gone. */
+  readonly gone: ReadonlySet<string>;
+  readonly of: Orphans | undefined;
+  readonly dryRun: boolean;
+}
+
+/**
+ * Removes documents and packed layers that no image and no layer needs.
+ *
+ * @returns packed layers; documents, and what a layer that has gone came as, go without saying.
+ */
+async function pruneBlobs(
+  store: ImageStore,
+  roots: Roots,
+  { packed, gone, of, dryRun }: BlobPruning,
+): Promise<Leftover[]> {
+  const { dataRoot } = roots;
+  const needed = new Set<string>(await listNamedBlobs(dataRoot));
+  for (const { record } of listContainers(roots)) if (record?.imageId !== undefined) needed.add(record.imageId);
+  for (const chainId of store.layers.list()) {
+    if (!gone.has(chainId)) needed.add(readPacked(dataRoot, chainId)?.digest ?? "");
+  }
+  const candidates = of === undefined ? listBlobs(dataRoot) : [
+    ...of.ids,
+    ...await listTrees(dataRoot, of.documents),
+    ...[...gone].flatMap((chainId) => packed.get(chainId) ?? []),
+  ];
+  const said = new Set([...gone].map((chainId) => packed.get(chainId)));
+  return [...new Set(candidates)].filter((digest) => !needed.has(digest)).flatMap((digest): Leftover[] => {
+    const isSilent = said.has(digest) || isDocument(dataRoot, digest);
+    if ((!dryRun && !removeBlob(dataRoot, digest)) || isSilent) return [];
+    return [{ kind: "blob", what: digest, why: "no image with a name and no layer needs it", problems: [] }];
+  });
+}
+
+/** All that images with a name name in turn. */
+async function listNamedBlobs(dataRoot: string): Promise<ContentDigest[]> {
+  const ids = listNamedImages(dataRoot).map(({ id }) => id);
+  return [...ids, ...await listTrees(dataRoot, listKeptDocuments(dataRoot))];
+}
+
+async function listTrees(dataRoot: string, roots: readonly ContentDigest[]): Promise<ContentDigest[]> {
+  const found: ContentDigest[] = [];
+  for (const digest of new Set(roots)) {
+    const { documents, blobs } = await readKeptTree(dataRoot, { digest });
+    found.push(digest, ...[...documents, ...blobs].map((part) => part.digest));
+  }
+  return found;
 }
 
 /** What downloads have left. Nobody pulls while the store is ours alone. */
@@ -81,8 +139,8 @@ export async function pruneUnused(roots: Roots, { all }: { readonly all: boolean
     if (goes) images.push(showName({ ...(name === undefined ? {} : { name }), id }));
     return goes;
   });
-  const sizes = await readSizes(roots.dataRoot, orphans);
-  const layers = orphans.length === 0 ? [] : (await pruneImages(roots, { of: orphans })).map(({ what }) => what);
+  const sizes = await readSizes(roots.dataRoot, orphans.ids);
+  const layers = orphans.ids.length === 0 ? [] : (await pruneImages(roots, { of: orphans })).map(({ what }) => what);
   return { images, layers, bytes: layers.reduce((sum, layer) => sum + (sizes.get(layer) ?? 0), 0) };
 }
 

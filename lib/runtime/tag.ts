@@ -4,6 +4,7 @@
  * @module
  */
 import { nameImage } from "../image/image_index.ts";
+import { ImageStore } from "../image/image_store.ts";
 import type { Roots } from "../state/root.ts";
 import { requireName } from "./commit.ts";
 import { requireImage } from "./named_images.ts";
@@ -15,6 +16,8 @@ import { requireImage } from "./named_images.ts";
  */
 export async function tagImage(word: string, name: string, { dataRoot }: Roots): Promise<void> {
   const full = requireName(name);
-  const { id, config } = requireImage(word, dataRoot);
-  await nameImage(dataRoot, { id, config, names: [] }, [full]);
+  // Nobody removes images meanwhile.
+  using _store = ImageStore.open(dataRoot);
+  const { id, config, origin } = requireImage(word, dataRoot);
+  await nameImage(dataRoot, { id, config, names: [], ...(origin === undefined ? {} : { origin }) }, [full]);
 }

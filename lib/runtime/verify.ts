@@ -4,7 +4,8 @@
  * @module
  */
 import { PaddockError } from "../base/errors.ts";
-import { type ContentDigest, isDigest } from "../image/content_digest.ts";
+import { listBlobs } from "../image/blobs.ts";
+import type { ContentDigest } from "../image/content_digest.ts";
 import { startHash } from "../image/content_hash.ts";
 import { listNamedImages, type NamedImage, showName } from "../image/image_index.ts";
 import { ImageStore } from "../image/image_store.ts";
@@ -75,22 +76,6 @@ async function listChain(store: ImageStore, { id }: NamedImage): Promise<readonl
   } catch (error) {
     if (!(error instanceof PaddockError)) throw error;
     return [];
-  }
-}
-
-/** Digests of all blobs that the store keeps. */
-function listBlobs(dataRoot: string): ContentDigest[] {
-  return ["sha256", "sha512"].flatMap((algorithm) =>
-    listNames(`${dataRoot}/blobs/${algorithm}`).map((hex) => `${algorithm}:${hex}`).filter(isDigest)
-  ).sort();
-}
-
-function listNames(path: string): string[] {
-  try {
-    return [...Deno.readDirSync(path)].map(({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
   }
 }
 

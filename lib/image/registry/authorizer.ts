@@ -172,7 +172,11 @@ function postIdentity(token: string, fields: Readonly<Record<string, string>>): 
 
 function withQuery(realm: URL, fields: Readonly<Record<string, string>>, credentials: Credentials | undefined): URL {
   const url = new URL(realm);
-  for (const [name, value] of Object.entries(fields)) url.searchParams.set(name, value);
+  for (const [name, value] of Object.entries(fields)) {
+    url.searchParams.delete(name);
+    // Several scopes come one by one.
+    for (const one of name === "scope" ? value.split(" ") : [value]) url.searchParams.append(name, one);
+  }
   if (credentials?.kind === "password") url.searchParams.set("account", credentials.user);
   return url;
 }

@@ -151,7 +151,7 @@ export function explainFailure(error: unknown, what: string, registry: string): 
   const why = STATUS[error.status] ?? (error.isPassing ? "it fails" : "refused");
   const message = `${what}: ${registry}: ${why} (${error.status}${said === "" ? "" : `, ${said}`})`;
   const hint = error.status === 401 || error.status === 403
-    ? `log in: paddock login ${registry}; where you are, its name may be wrong, or it may not be yours to read`
+    ? `log in: paddock login ${registry}; where you are, its name may be wrong, or it may not be yours`
     : error.status === 404
     ? "look at its name and its tag"
     : error.status === 429

@@ -11,6 +11,7 @@ import { chainIdOf } from "../chain_id.ts";
 import type { ContentDigest } from "../content_digest.ts";
 import { DownloadDirectory } from "../download_directory.ts";
 import type { LayerFiles } from "../image_files.ts";
+import { notePacked } from "../image_origin.ts";
 import type { ImageStore } from "../image_store.ts";
 import type { Descriptor } from "../manifest.ts";
 import type { ArchiveSource } from "../source.ts";
@@ -52,6 +53,8 @@ export class LayerDownloads implements LayerFiles, Disposable {
   #waiting: (() => void)[] = [];
   #current: Layer | undefined;
   #isOver = false;
+  /** Unpacked; their blobs still lie there. */
+  readonly #done: Layer[] = [];
 
   private constructor(
     private readonly store: ImageStore,
@@ -95,10 +98,19 @@ export class LayerDownloads implements LayerFiles, Disposable {
     return downloads;
   }
 
+  /** All is well: blobs that were unpacked are kept, for the image to be pushed as it came. */
+  keep(): void {
+    for (const { blob, chainIds } of this.#done.splice(0)) {
+      if (!this.directory.keep(blob.digest, this.store.dataRoot)) continue;
+      for (const chainId of chainIds) notePacked(this.store.dataRoot, chainId, blob);
+    }
+  }
+
   /** What has not begun does not begin; what is under way ends with the process. */
   [Symbol.dispose](): void {
     this.#isOver = true;
     this.#waiting.forEach((go) => go());
+    for (const { blob } of this.#done) this.directory.remove(blob.digest);
     this.#closeLast();
   }
 
@@ -136,7 +148,7 @@ export class LayerDownloads implements LayerFiles, Disposable {
       end();
       file.close();
       layer.uses--;
-      if (layer.uses <= 0) this.directory.remove(layer.blob.digest);
+      if (layer.uses <= 0) this.#done.push(layer);
       this.#current = undefined;
       layer.report.unpacked();
     };

@@ -11,6 +11,7 @@ import { readBlob } from "../blobs.ts";
 import { blobPath, type ContentDigest } from "../content_digest.ts";
 import { hashBytes } from "../content_hash.ts";
 import type { ImageStore, StoredImage } from "../image_store.ts";
+import { type ImageDocumentBytes, keepOrigin } from "../image_origin.ts";
 import { importContents } from "../import_image.ts";
 import type { Manifest, Platform } from "../manifest.ts";
 import { describePlatform } from "../platform.ts";
@@ -46,6 +47,8 @@ export interface RemoteImage {
   /** Of what the name stands for. */
   readonly digest: ContentDigest;
   readonly manifest: Manifest;
+  /** From what the name stands for down to the manifest, as they came. */
+  readonly documents: readonly ImageDocumentBytes[];
   /** The text of the configuration, which is what its digest says. */
   readonly config: string;
   /** Where it was found. */
@@ -60,26 +63,29 @@ export interface RemoteImage {
 export async function lookUpRemote(options: PullOptions, dataRoot: string): Promise<RemoteImage> {
   const { reference, platform, name } = options;
   const wanted = reference.digest ?? reference.tag ?? "latest";
-  const { session, digest, manifest } = await fromFirst(options, async (session) => ({
+  const { session, digest, manifest, documents } = await fromFirst(options, async (session) => ({
     session,
     ...await readRemoteManifest(session, wanted, platform),
   }));
   const config = await keptConfig(dataRoot, manifest.config.digest) ??
     await fromFirst(options, (session) => readRemoteConfig(session, manifest), session);
   if (options.isPlatformAsked) requirePlatform(config, platform, name);
-  return { digest, manifest, config, session };
+  return { digest, manifest, documents, config, session };
 }
 
 /** Pulls an image into the store. @throws PaddockError; no image and no half layer is left then. */
 export async function pullImage(store: ImageStore, options: PullOptions): Promise<StoredImage> {
-  const { name, sessions, report } = options;
-  const { manifest, config, session } = await lookUpRemote(options, store.dataRoot);
+  const { name, sessions, report, reference } = options;
+  const { manifest, documents, config, session } = await lookUpRemote(options, store.dataRoot);
   const diffIds = pairLayers(config, manifest, name);
   const first = [session, ...sessions.filter((other) => other !== session)];
   using downloads = await LayerDownloads.begin(store, name, first, manifest.layers, diffIds, report);
   const layers = manifest.layers.map(({ digest }, i) => ({ path: blobPath(digest), digest, diffId: diffIds[i]! }));
   const onProgress = (done: number, total: number | undefined): void => downloads.unpacked(done, total);
-  return await importContents(store, downloads, { names: [name], config, layers }, { onProgress });
+  const pulled = await importContents(store, downloads, { names: [name], config, layers }, { onProgress });
+  downloads.keep();
+  const origin = keepOrigin(store.dataRoot, documents, `${reference.domain}/${reference.path}`);
+  return { ...pulled, image: { ...pulled.image!, origin } };
 }
 
 /** Asks one place after the other. @param first the one to begin with */

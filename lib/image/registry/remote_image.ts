@@ -10,6 +10,7 @@ import { type ContentDigest, isDigest } from "../content_digest.ts";
 import { hashBytes, requireDigest } from "../content_hash.ts";
 import { readDiffIds } from "../image_config.ts";
 import { CONFIG_BYTES } from "../image_contents.ts";
+import type { ImageDocumentBytes } from "../image_origin.ts";
 import {
   type Descriptor,
   type Manifest,
@@ -27,6 +28,8 @@ export interface RemoteManifest {
   /** Of what the name itself stands for: an index or a manifest. */
   readonly digest: ContentDigest;
   readonly manifest: Manifest;
+  /** From that down to the manifest, as they came. */
+  readonly documents: readonly ImageDocumentBytes[];
 }
 
 const MOST_NESTED = 4;
@@ -46,10 +49,12 @@ export async function readRemoteManifest(
   const name = `${session.endpoint.registry}/${session.endpoint.repository}`;
   let document = await readDocument(session, wanted, undefined, name);
   const { digest } = document;
+  const documents: ImageDocumentBytes[] = [];
   for (let depth = 0;; depth++) {
     const subject = `"${name}": ${document.digest}`;
     const found = parseManifest(new TextDecoder().decode(document.bytes), subject, document.mediaType);
-    if (found.kind === "manifest") return { digest, manifest: found };
+    documents.push({ ...document, mediaType: document.mediaType ?? found.mediaType ?? MEDIA_TYPES[found.kind][0] });
+    if (found.kind === "manifest") return { digest, manifest: found, documents };
     if (depth >= MOST_NESTED) throw new PaddockError(`"${name}": indexes within indexes: refused`);
     const entry = choosePlatform(found.manifests, platform);
     if (entry === undefined) {

@@ -8,7 +8,7 @@ import { Authorizer, type Credentials } from "./authorizer.ts";
 import type { Connections } from "./connections.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { EXPLANATION_BYTES, readRefusal, type Refusal, type RetryPolicy, Unreachable, waitBefore } from "./failure.ts";
-import { followRedirects, type Journey } from "./follow.ts";
+import { type Arrived, followRedirects, type Journey } from "./follow.ts";
 import { type HttpAnswer, readBody, sendRequest } from "./http.ts";
 
 /** A request to a registry. */
@@ -22,6 +22,10 @@ export interface Ask {
   readonly body?: Uint8Array<ArrayBuffer> | (() => ReadableStream<Uint8Array<ArrayBuffer>>);
   /** What is done with the repository, as token scopes have it: `pull` unless given; `none` for the registry itself. */
   readonly action?: "pull" | "pull,push" | "none";
+  /** Another repository of the registry that is read meanwhile. */
+  readonly alsoReads?: string;
+  /** Somebody else has sent us there: nothing that says who asks goes along. */
+  readonly isAbroad?: boolean;
   /** Statuses that are answers; 200 unless given. */
   readonly expect?: readonly number[];
 }
@@ -39,6 +43,7 @@ export class RegistrySession {
   readonly #authorizer: Authorizer;
   #origin: Promise<string> | undefined;
   #hasAnswered = false;
+  #wantsToKnow = false;
 
   constructor(readonly endpoint: Endpoint, private readonly options: SessionOptions) {
     const { registry } = endpoint;
@@ -70,7 +75,7 @@ export class RegistrySession {
    *
    * @throws Refusal for another status, Unreachable where there is no answer, PaddockError for what is not to be followed.
    */
-  async demand(ask: Ask): Promise<HttpAnswer> {
+  async demand(ask: Ask): Promise<Arrived> {
     return await this.withRetries(() => this.once(ask));
   }
 
@@ -93,21 +98,28 @@ export class RegistrySession {
     return waitBefore(mayReturn ? new Unreachable(error.message) : error, tries, this.options.retry, Math.random());
   }
 
+  /** Would a request be refused at first, as the registry wants a token and the last one has run out? */
+  isStale(ask: Pick<Ask, "action" | "alsoReads">): boolean {
+    return this.#wantsToKnow && this.#authorizer.header(this.#scopeOf(ask)) === undefined;
+  }
+
   /** Sends a request once, or twice where it has to be said who asks. @throws as `demand` */
-  async once(ask: Ask): Promise<HttpAnswer> {
+  async once(ask: Ask): Promise<Arrived> {
     const answer = await this.#authorized(ask);
     if ((ask.expect ?? [200]).includes(answer.status)) return answer;
     throw await refusalOf(answer);
   }
 
   /** With what is known of who asks, and once more with what the registry wants. */
-  async #authorized(ask: Ask): Promise<HttpAnswer> {
-    const { action = "pull" } = ask;
-    const scope = action === "none" ? "" : `repository:${this.endpoint.repository}:${action}`;
+  async #authorized(ask: Ask): Promise<Arrived> {
+    if (ask.isAbroad) return await this.#send(ask, undefined);
+    const scope = this.#scopeOf(ask);
     const sent = this.#authorizer.header(scope);
     const answer = await this.#send(ask, sent);
     this.#hasAnswered = true;
-    if (answer.status !== 401) return answer;
+    // What a stranger wants to know is not answered.
+    if (answer.status !== 401 || answer.isAbroad) return answer;
+    this.#wantsToKnow = true;
     const challenge = answer.headers.get("www-authenticate");
     const refusal = await refusalOf(answer);
     const header = await this.#authorizer.answer(challenge, scope, sent);
@@ -115,10 +127,16 @@ export class RegistrySession {
     return await this.#send(ask, header);
   }
 
+  #scopeOf({ action = "pull", alsoReads }: Pick<Ask, "action" | "alsoReads">): string {
+    if (action === "none") return "";
+    const also = alsoReads === undefined ? "" : ` repository:${alsoReads}:pull`;
+    return `repository:${this.endpoint.repository}:${action}${also}`;
+  }
+
   async #send(
     { path, method = "GET", headers = {}, body }: Ask,
     authorization: string | undefined,
-  ): Promise<HttpAnswer> {
+  ): Promise<Arrived> {
     const origin = await this.origin();
     const make = () => ({
       method,
@@ -131,7 +149,8 @@ export class RegistrySession {
       },
       ...(body === undefined ? {} : { body: typeof body === "function" ? body() : body }),
     });
-    return await followRedirects(new URL(path, origin), make, this.#journey(origin, this.endpoint.registry));
+    const journey = { ...this.#journey(origin, this.endpoint.registry), sendsOn: true };
+    return await followRedirects(new URL(path, origin), make, journey);
   }
 
   #journey(home: string, name: string): Journey {
