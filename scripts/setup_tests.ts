@@ -32,10 +32,10 @@ const TOOLS: readonly Tool[] = [
   { command: "qemu-aarch64", package: "qemu-user", for: ["host"] },
   { command: "scmp_sys_resolver", package: "seccomp", for: ["host"] },
   { command: "sudo", package: "sudo", for: ["host"] },
-  { command: "runc", package: "runc", for: ["host"] },
+  { command: "runc", package: "runc", for: ["host", "vm"] },
   { command: "crun", package: "crun", for: ["host"] },
   { command: "criu", package: "criu", for: ["host"] },
-  { command: "ps", package: "procps", for: ["host"] },
+  { command: "ps", package: "procps", for: ["host", "vm"] },
   { command: "bwrap", package: "bubblewrap", for: ["host"] },
   { command: "skopeo", package: "skopeo", for: ["host"] },
   { command: "umoci", package: "umoci", for: ["host"] },
@@ -43,17 +43,25 @@ const TOOLS: readonly Tool[] = [
   { command: "podman", package: "podman", for: ["host"] },
   { command: "ip", package: "iproute2", for: ["host"] },
   { command: "nft", package: "nftables", for: ["host"] },
+  { command: "fuse-overlayfs", package: "fuse-overlayfs", for: ["host"] },
+  { command: "python3", package: "python3", for: ["host"] },
   { command: "catatonit", package: "catatonit", for: ["host"] },
   { command: "dockerd", package: "docker.io", for: ["host"] },
+  // Debian 12 has it in docker.io.
+  { command: "docker", package: "docker-cli", for: ["host"] },
   { command: "containerd", package: "containerd", for: ["host"] },
   { command: "docker-registry", package: "docker-registry", for: ["host"] },
   { command: "openssl", package: "openssl", for: ["host"] },
   { command: "qemu-system-x86_64", package: "qemu-system-x86", for: ["vm"] },
+  // Debian 12 has it in qemu-system-common.
+  { command: "virtiofsd", package: "virtiofsd", for: ["vm"] },
   { command: "cpio", package: "cpio", for: ["vm"] },
   { command: "modprobe", package: "kmod", for: ["vm"] },
   { command: "mkfs.ext4", package: "e2fsprogs", for: ["host", "vm"] },
   { command: "flock", package: "util-linux", for: ["vm"] },
 ];
+
+const INSTALL = ["install", "-y", "-q", "--no-install-recommends"];
 
 /** Sees to what is missing; gives the packages that are missing still. */
 export async function setUpTests(kind: TestKind): Promise<string[]> {
@@ -64,11 +72,10 @@ export async function setUpTests(kind: TestKind): Promise<string[]> {
     return missing;
   }
   console.error(`installing for the tests: ${missing.join(" ")}`);
-  const install = ["install", "-y", "-q", "--no-install-recommends", ...missing];
-  if (!await apt(install)) {
-    // The lists may be old or not there at all.
+  if (!await apt([...INSTALL, ...missing])) {
+    // The lists may be old or not there at all; and one name that this release has not is enough for apt to do nothing.
     await apt(["update", "-q"]);
-    await apt(install);
+    for (const name of missing) await apt([...INSTALL, name]);
   }
   const still = packagesMissing(kind);
   if (still.length > 0) console.error(`cannot be installed here: ${still.join(" ")}`);
@@ -91,7 +98,13 @@ async function apt(args: string[]): Promise<boolean> {
 }
 
 function hasCommand(name: string): boolean {
-  const directories = [...(Deno.env.get("PATH") ?? "").split(":"), "/usr/sbin", "/sbin"];
+  const directories = [
+    ...(Deno.env.get("PATH") ?? "").split(":"),
+    "/usr/sbin",
+    "/sbin",
+    "/usr/lib/qemu",
+    "/usr/libexec",
+  ];
   return directories.some((directory) => isExecutable(`${directory}/${name}`));
 }
 

@@ -28,7 +28,13 @@ function test(name: string, fn: (box: Box) => Promise<void>, more: readonly Abil
     ...requires("root", "tool:busybox", "memory", "controller:cpu", "controller:cpuset", "controller:pids", ...more),
     fn: async () => {
       using box = await Box.make();
-      await fn(box);
+      try {
+        await fn(box);
+      } catch (error) {
+        // Not in the way of the next: cgroups are the host's.
+        await box.paddock.run(["delete", "--force", ID]);
+        throw error;
+      }
     },
   });
 }
@@ -47,7 +53,7 @@ const FILES: Readonly<Record<string, readonly [file: string, controller: string]
 const FILES_V2: typeof FILES = {
   memory: ["memory.max", "memory"],
   reservation: ["memory.low", "memory"],
-  shares: ["cpu.weight", "cpu"],
+  weight: ["cpu.weight", "cpu"],
   quota: ["cpu.max", "cpu"],
   pids: ["pids.max", "pids"],
   cpus: ["cpuset.cpus", "cpuset"],
@@ -55,18 +61,27 @@ const FILES_V2: typeof FILES = {
 
 /** What the limits of a process are now, in the words of the kernel. */
 function readLimits(pid: number): Record<string, string> {
-  const memberships = Deno.readTextFileSync(`/proc/${pid}/cgroup`).trim().split("\n").map((line) => line.split(":"));
+  const memberships = readMemberships(pid);
   const mounts = Deno.readTextFileSync("/proc/mounts").trim().split("\n").map((line) => line.split(" "));
-  const hasV1 = memberships.some(([, names]) => names!.split(",").includes("memory"));
+  const isV1 = hasV1();
   return Object.fromEntries(
-    Object.entries(hasV1 ? FILES : FILES_V2).map(([key, [file, controller]]) => {
-      const own = memberships.find(([, names]) => hasV1 ? names!.split(",").includes(controller) : names === "")!;
+    Object.entries(isV1 ? FILES : FILES_V2).map(([key, [file, controller]]) => {
+      const own = memberships.find(([, names]) => isV1 ? names!.split(",").includes(controller) : names === "")!;
       const mount = mounts.find(([, , type, options]) =>
-        hasV1 ? type === "cgroup" && options!.split(",").includes(controller) : type === "cgroup2"
+        isV1 ? type === "cgroup" && options!.split(",").includes(controller) : type === "cgroup2"
       )!;
       return [key, Deno.readTextFileSync(`${mount[1]}${own[2]}/${file}`).trim()];
     }),
   );
+}
+
+function readMemberships(pid: number | "self"): string[][] {
+  return Deno.readTextFileSync(`/proc/${pid}/cgroup`).trim().split("\n").map((line) => line.split(":"));
+}
+
+/** True where memory is limited by v1. */
+function hasV1(): boolean {
+  return readMemberships("self").some(([, names]) => names!.split(",").includes("memory"));
 }
 
 /** Updates in turn, each of what the one before has left. */
@@ -100,6 +115,11 @@ test("every flag arrives in its file, and what is not given stays", async (box) 
   await ok(box, "delete", "--force", ID);
 });
 
+/** Without the weight of v2: until 1.3.2 runc's map from shares to it was another. */
+function withoutWeight({ weight: _, ...limits }: Record<string, string>): Record<string, string> {
+  return limits;
+}
+
 test("the same updates leave the same limits as runc's", async (box) => {
   const pid = await runDetached(box, ID, { linux: { resources: RESOURCES } });
   const bundle = makeBundle(
@@ -129,7 +149,7 @@ test("the same updates leave the same limits as runc's", async (box) => {
         const { code, stderr } = await runc("update", ...flags, ID);
         assertEquals(code, 0, stderr);
       }
-      assertEquals(readLimits(pid), readLimits(theirs), flags.join(" "));
+      assertEquals(withoutWeight(readLimits(pid)), withoutWeight(readLimits(theirs)), flags.join(" "));
     }
   } finally {
     await runc("delete", "--force", ID);
@@ -240,7 +260,7 @@ test("podman's update reaches the container", async (box) => {
     assertEquals(updated.code, 0, updated.stderr);
     const limitsNow = readLimits(Number((await podman("inspect", "u", "--format", "{{.State.Pid}}")).stdout));
     assertEquals(limitsNow["memory"], String(60 * MIB));
-    assert(["123", "5"].includes(limitsNow["shares"]!), limitsNow["shares"]);
+    assertEquals([limitsNow["shares"], limitsNow["weight"]], hasV1() ? ["123", undefined] : [undefined, "20"]);
   } finally {
     await podman("rm", "--force", "--time", "0", "--all");
   }

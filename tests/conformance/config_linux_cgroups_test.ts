@@ -10,13 +10,14 @@ import type { Fields } from "./base_config.ts";
 import { conform, type Tried } from "./conform.ts";
 import type { Place } from "./place.ts";
 
-/** A field, the controller that it is for, and what the file of each version has then; without one it is not asked. */
+/** A field, the controller that it is for, and what the file of each version has then. */
 interface Knob {
   readonly field: string;
   readonly resources: Fields;
   readonly controller: string;
-  readonly v1?: readonly [file: string, value: string];
-  readonly v2?: readonly [file: string, value: string];
+  readonly v1: readonly [file: string, value: string];
+  /** `refused` where the version has nothing like it. */
+  readonly v2: readonly [file: string, value: string | RegExp] | "refused";
 }
 
 const MIB = 1024 * 1024;
@@ -44,12 +45,15 @@ const KNOBS: readonly Knob[] = [
     resources: { memory: { swappiness: 7 } },
     controller: "memory",
     v1: ["memory.swappiness", "7"],
+    v2: "refused",
   },
   {
     field: "cpu.shares",
     resources: { cpu: { shares: 512 } },
     controller: "cpu",
     v1: ["cpu.shares", "512"],
+    // (512 - 2) × 9999 / 262142 + 1, or the curve of runc since 1.3.2: 1024 is the ordinary weight.
+    v2: ["cpu.weight", /^(20|59)$/],
   },
   {
     field: "cpu.quota and cpu.period",
@@ -84,11 +88,13 @@ const KNOBS: readonly Knob[] = [
     resources: { blockIO: { throttleReadBpsDevice: throttle(1048576) } },
     controller: "blkio",
     v1: ["blkio.throttle.read_bps_device", `${major}:${minor} 1048576`],
+    v2: ["io.max", `${major}:${minor} rbps=1048576 wbps=max riops=max wiops=max`],
   }, {
     field: "blockIO.throttleWriteIOPSDevice",
     resources: { blockIO: { throttleWriteIOPSDevice: throttle(500) } },
     controller: "blkio",
     v1: ["blkio.throttle.write_iops_device", `${major}:${minor} 500`],
+    v2: ["io.max", `${major}:${minor} rbps=max wbps=max riops=max wiops=500`],
   }] as const),
 ];
 
@@ -104,6 +110,11 @@ function findCgroup(pid: number, controller: string): { readonly path: string; r
   return { path: `${mount?.[1]}${path}`, version: v1 === undefined ? 2 : 1 };
 }
 
+/** The version of the hierarchy that serves a controller. */
+function versionOf(controller: string): 1 | 2 {
+  return findCgroup(Deno.pid, controller).version;
+}
+
 /** Directories of a test's own, which a runtime may leave when the container was not the only one in them. */
 function removeLater(place: Place, top: string): void {
   place.defer(() => place.findCgroups(top).forEach((path) => Deno.removeSync(path)));
@@ -115,12 +126,20 @@ conform([
   ...KNOBS.map(({ field, resources, controller, v1, v2 }): Tried => ({
     rule: `config-linux.md/control-groups: ${field} is the limit of the container's cgroup`,
     needs: needs(controller),
+    // The others say nothing of what the version has not.
+    ...(v2 === "refused" && missingAbilities(["cgroup:v1"]).length > 0 ? { only: ["paddock"] as const } : {}),
     tried: async (place) => {
+      if (versionOf(controller) === 2 && v2 === "refused") {
+        await place.write({ linux: { resources } });
+        const { code, stderr } = await place.tryCreate();
+        assert(code !== 0, "create succeeds");
+        return assertStringIncludes(stderr, `linux.resources.${field}`);
+      }
       const id = await place.create({ linux: { resources } });
       const { path, version } = findCgroup(await place.pid(id), controller);
-      const expected = version === 1 ? v1 : v2;
-      if (expected === undefined) return assert(Deno.statSync(path).isDirectory);
-      assertStringIncludes(`${Deno.readTextFileSync(`${path}/${expected[0]}`).trim()}\n`, `${expected[1]}\n`);
+      const [file, value] = version === 1 || v2 === "refused" ? v1 : v2;
+      const lines = Deno.readTextFileSync(`${path}/${file}`).trim().split("\n");
+      assert(lines.some((line) => typeof value === "string" ? line === value : value.test(line)), lines.join("\n"));
     },
   })),
   {

@@ -9,7 +9,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { busybox, copyFixture } from "./fixtures.ts";
-import { type CallOptions, type Outcome, Paddock } from "./paddock.ts";
+import { type CallOptions, type Outcome, Paddock, PATIENCE } from "./paddock.ts";
 
 /** A paddock, its root filesystem, and short ways to run something in it. */
 export class Box implements Disposable {
@@ -69,9 +69,9 @@ export class Box implements Disposable {
   }
 }
 
-/** Waits until something is so, five seconds at most. @throws Error where it does not become so. */
+/** Waits until something is so, five seconds at most, in a guest longer. @throws Error where it does not become so. */
 export async function waitFor<T>(what: string, look: () => T | undefined | false): Promise<T> {
-  for (let tries = 0; tries < 250; tries++) {
+  for (let tries = 0; tries < 250 * PATIENCE; tries++) {
     const found = look();
     if (found !== undefined && found !== false) return found;
     await new Promise((done) => setTimeout(done, 20));

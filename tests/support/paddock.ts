@@ -19,7 +19,7 @@ export interface CallOptions {
   readonly cwd?: string;
   /** What it reads; without it, `/dev/null`. */
   readonly stdin?: string | Uint8Array | ReadableStream<Uint8Array>;
-  /** It is killed, and the call fails, after so many milliseconds; a minute unless given. */
+  /** It is killed, and the call fails, after so many milliseconds; a minute unless given. Five times that in a guest. */
   readonly timeout?: number;
   /** Words before paddock's own command, such as `["setpriv", "--reuid=1000"]`. */
   readonly under?: readonly string[];
@@ -41,6 +41,9 @@ export const PADDOCK_COMMAND: readonly string[] = findCommand();
 
 /** True where a built file is tested and not the source. */
 export const IS_BUILT: boolean = Deno.env.get("PADDOCK_BIN") !== undefined;
+
+/** How many times longer than on a host things may take: guests are emulated. */
+export const PATIENCE = Deno.env.get("PADDOCK_GUEST") === undefined ? 1 : 5;
 
 /** A paddock with state and data directories that nobody else uses; both go when it is disposed. */
 export class Paddock implements Disposable {
@@ -119,7 +122,7 @@ export async function call(command: readonly string[], options: CallOptions = {}
   const timer = setTimeout(() => {
     late = true;
     child.kill("SIGKILL");
-  }, options.timeout ?? 60_000);
+  }, (options.timeout ?? 60_000) * PATIENCE);
   try {
     const [output] = await Promise.all([child.output(), input === undefined ? undefined : feed(child, input)]);
     const [stdout, stderr] = [output.stdout, output.stderr].map((bytes) => new TextDecoder().decode(bytes));

@@ -96,12 +96,18 @@ function readMounts(): Mount[] {
   });
 }
 
+/**
+ * By the names of v1. In a unified hierarchy blkio is io; devices and freezer are no controllers there, and what they do
+ * is there where no hierarchy of v1 does it.
+ */
 function hasController(name: string): boolean {
-  return readMounts().some(({ type, options, target }) =>
-    type === "cgroup"
-      ? options.split(",").includes(name)
-      : type === "cgroup2" && readOr(`${target}/cgroup.controllers`).split(/\s/).includes(name)
-  );
+  const mounts = readMounts();
+  if (mounts.some(({ type, options }) => type === "cgroup" && options.split(",").includes(name))) return true;
+  const unified = mounts.find(({ type }) => type === "cgroup2");
+  if (unified === undefined) return false;
+  if (name === "devices" || name === "freezer") return true;
+  const controllers = readOr(`${unified.target}/cgroup.controllers`).split(/\s/);
+  return controllers.includes(name === "blkio" ? "io" : name);
 }
 
 function hasCommand(name: string): string | undefined {
