@@ -153,14 +153,6 @@ test("exec runs beside its command: user names, directory, variables, exit codes
   await out(box, "rm", "-f", "bg-web");
 });
 
-test("limits of one that runs are changed", async (box) => {
-  await begin(box, ["--name", "bg-web", "--memory", "64m"], "exec sleep 4517");
-  await out(box, "update", "--memory", "32m", "bg-web");
-  const files = "/sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max";
-  assertEquals(await out(box, "exec", "bg-web", "sh", "-c", `cat ${files} 2>/dev/null || true`), "33554432\n");
-  await out(box, "rm", "-f", "bg-web");
-}, ["memory"]);
-
 test("start and restart run it once more, with what it wrote and its limits, after a boot too", async (box) => {
   const script = "echo run >>/count; cat /count; exec sleep 4518";
   const { busybox } = await import("./support/fixtures.ts");

@@ -348,3 +348,19 @@ test("several limits hold together", ["memory", "controller:pids", "controller:c
     v2: { "cpu.max": "150000 100000" },
   });
 });
+
+test("those of one that runs in the background are changed", ["memory"], async (box) => {
+  const ok = async (...words: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await box.paddock.run(words);
+    assertEquals({ code, stderr }, { code: 0, stderr: "" }, words.join(" "));
+    return stdout;
+  };
+  await ok("run", "-d", "--name", "limits-web", "--memory", "64m", box.rootfs, "sleep", "4517");
+  try {
+    await ok("update", "--memory", "32m", "limits-web");
+    const files = "/sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max";
+    assertEquals(await ok("exec", "limits-web", "sh", "-c", `cat ${files} 2>/dev/null || true`), "33554432\n");
+  } finally {
+    await ok("rm", "-f", "limits-web");
+  }
+});

@@ -9,7 +9,7 @@ import { Box, waitFor } from "./support/box.ts";
 import { makeBundle } from "./support/bundles.ts";
 import { expectNoLeaks } from "./support/leaks.ts";
 import { Paddock } from "./support/paddock.ts";
-import { requires } from "./support/requires.ts";
+import { type Ability, requires } from "./support/requires.ts";
 import { Runtime } from "./support/runtime.ts";
 
 /** Nobody else's. */
@@ -30,7 +30,12 @@ function exists(path: string): boolean {
   }
 }
 
-function test(name: string, fn: (runtime: Runtime, box: Box) => Promise<void>, runtimes = ["paddock"]): void {
+function test(
+  name: string,
+  fn: (runtime: Runtime, box: Box) => Promise<void>,
+  runtimes = ["paddock"],
+  more: readonly Ability[] = [],
+): void {
   for (const runtime of runtimes) {
     Deno.test({
       name: `oci cgroups: ${name}${runtime === "paddock" ? "" : ` (${runtime})`}`,
@@ -39,7 +44,8 @@ function test(name: string, fn: (runtime: Runtime, box: Box) => Promise<void>, r
         "tool:busybox",
         "controller:pids",
         "controller:freezer",
-        ...(runtime === "paddock" ? [] : [`peer:${runtime}` as const]),
+        ...(runtime === "paddock" ? [] : ["host", `peer:${runtime}`] as const),
+        ...more,
       ),
       fn: async () => {
         using box = await Box.make();
@@ -94,25 +100,35 @@ test("one that is frozen is refused", async (runtime, box) => {
   }
 });
 
-test("gc with another state root leaves a created container alone", async (runtime, box) => {
-  await runtime.toFile(["create", "--bundle", makeBundle(box), ID]);
-  using other = new Paddock();
-  const { code, stdout } = await other.run(["gc"]);
-  assertEquals(code, 0);
-  assert(!stdout.includes(ID), stdout);
-  const { status, pid } = await runtime.state(ID);
-  assertEquals(status, "created");
-  assertStringIncludes(Deno.readTextFileSync(`/proc/${pid}/cgroup`), `/paddock.bundles/${ID}\n`);
-  await runtime.ok("delete", "--force", ID);
-});
+test(
+  "gc with another state root leaves a created container alone",
+  async (runtime, box) => {
+    await runtime.toFile(["create", "--bundle", makeBundle(box), ID]);
+    using other = new Paddock();
+    const { code, stdout } = await other.run(["gc"]);
+    assertEquals(code, 0);
+    assert(!stdout.includes(ID), stdout);
+    const { status, pid } = await runtime.state(ID);
+    assertEquals(status, "created");
+    assertStringIncludes(Deno.readTextFileSync(`/proc/${pid}/cgroup`), `/paddock.bundles/${ID}\n`);
+    await runtime.ok("delete", "--force", ID);
+  },
+  ["paddock"],
+  ["host"],
+);
 
-test("delete removes directories of resctrl that its record names", async (runtime, box) => {
-  await runtime.toFile(["create", "--bundle", makeBundle(box), ID]);
-  // Few processors have the thing itself: what the record says is what counts.
-  const directory = box.directory("resctrl");
-  const file = `${box.paddock.root}/${ID}/state.json`;
-  const record = JSON.parse(Deno.readTextFileSync(file)) as Record<string, unknown>;
-  Deno.writeTextFileSync(file, JSON.stringify({ ...record, resctrlPaths: [directory, `${directory}-gone`] }));
-  await runtime.ok("delete", "--force", ID);
-  assert(!exists(directory));
-});
+test(
+  "delete removes directories of resctrl that its record names",
+  async (runtime, box) => {
+    await runtime.toFile(["create", "--bundle", makeBundle(box), ID]);
+    // Few processors have the thing itself: what the record says is what counts.
+    const directory = box.directory("resctrl");
+    const file = `${box.paddock.root}/${ID}/state.json`;
+    const record = JSON.parse(Deno.readTextFileSync(file)) as Record<string, unknown>;
+    Deno.writeTextFileSync(file, JSON.stringify({ ...record, resctrlPaths: [directory, `${directory}-gone`] }));
+    await runtime.ok("delete", "--force", ID);
+    assert(!exists(directory));
+  },
+  ["paddock"],
+  ["host"],
+);

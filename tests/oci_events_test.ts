@@ -42,7 +42,7 @@ test("ps: the processes of a container by the host's ps, or their ids as JSON", 
   await ok(box, "delete", "--force", ID);
   const gone = await box.paddock.run(["ps", ID]);
   assertStringIncludes(gone.stderr, "does not exist");
-}, ["tool:ps", "tool:bash"]);
+}, ["host", "tool:ps", "tool:bash"]);
 
 test("ps: without a ps on the host there is a table all the same", async (box) => {
   const pid = await runDetached(box, ID, { args: TWO });
@@ -52,7 +52,7 @@ test("ps: without a ps on the host there is a table all the same", async (box) =
   assertMatch(stdout, new RegExp(`^UID +PID +PPID +STAT +CMD\n0 +${pid} .*sleep 4401\n`));
   assertStringIncludes((await box.paddock.run(["ps", ID, "-ef"], { env })).stderr, "there is no ps on this host");
   await ok(box, "delete", "--force", ID);
-});
+}, ["host"]);
 
 test("ps: a container that was run from an image has processes, too", async (box) => {
   const child = box.paddock.start(["run", "--name", ID, box.rootfs, "cat"]);
@@ -65,7 +65,7 @@ test("ps: a container that was run from an image has processes, too", async (box
   await child.stdin.close();
   assertEquals((await child.output()).code, 0);
   await ok(box, "rm", ID);
-}, ["cgroup"]);
+}, ["host", "cgroup"]);
 
 type Tree = { [key: string]: unknown };
 

@@ -46,19 +46,23 @@ test("a signal has a number, a name, a name with SIG, in letters of any size; TE
     assertStringIncludes(stderr, "unknown signal");
   }
   await ok(box, "delete", "--force", ID);
-});
+}, ["host"]);
 
-test("what has stopped or is not there is told in the words of runc; --all of what has stopped is fine", async (box) => {
-  const pid = await runDetached(box, ID);
-  await ok(box, "kill", ID, "KILL");
-  await waitForEnd(pid);
-  await waitForStatus(box, ID, "stopped");
-  assertStringIncludes((await box.paddock.run(["kill", ID, "KILL"])).stderr, "container not running");
-  assertEquals(await ok(box, "kill", "--all", ID, "KILL"), "");
-  assertEquals(await ok(box, "kill", "-a", ID, "9"), "");
-  assertStringIncludes((await box.paddock.run(["kill", "nosuch", "9"])).stderr, "does not exist");
-  await ok(box, "delete", ID);
-});
+test(
+  "what has stopped or is not there is told in the words of runc; --all of what has stopped is fine",
+  async (box) => {
+    const pid = await runDetached(box, ID);
+    await ok(box, "kill", ID, "KILL");
+    await waitForEnd(pid);
+    await waitForStatus(box, ID, "stopped");
+    assertStringIncludes((await box.paddock.run(["kill", ID, "KILL"])).stderr, "container not running");
+    assertEquals(await ok(box, "kill", "--all", ID, "KILL"), "");
+    assertEquals(await ok(box, "kill", "-a", ID, "9"), "");
+    assertStringIncludes((await box.paddock.run(["kill", "nosuch", "9"])).stderr, "does not exist");
+    await ok(box, "delete", ID);
+  },
+  ["host"],
+);
 
 test("--all reaches every process, and not the first alone", async (box) => {
   const args = ["sh", "-c", "trap : USR1; sleep 4409 & wait; sleep 4410"];
@@ -112,4 +116,4 @@ test("a container that was run from an image is reached by its name", async (box
   await child.stdin.close();
   assertStringIncludes((await box.paddock.run(["kill", ID])).stderr, "container not running");
   await ok(box, "rm", ID);
-});
+}, ["host"]);

@@ -162,7 +162,7 @@ test("the same updates leave the same limits as runc's", async (box) => {
     }
   }
   await ok(box, "delete", "--force", ID);
-}, ["peer:runc"]);
+}, ["host", "peer:runc"]);
 
 test("limits come as JSON from a file or standard input, and flags beside them are not looked at", async (box) => {
   const pid = await runDetached(box, ID, { linux: { resources: RESOURCES } });
@@ -180,7 +180,7 @@ test("limits come as JSON from a file or standard input, and flags beside them a
     assertStringIncludes(refused.stderr, words!);
   }
   await ok(box, "delete", "--force", ID);
-});
+}, ["host"]);
 
 test("where one limit is refused all stay as they were", async (box) => {
   const pid = await runDetached(box, ID, { linux: { resources: RESOURCES } });
@@ -215,7 +215,7 @@ test("it is for containers that are there, and says what it ignores", async (box
   }
   await refused("container not running", "--pids-limit", "5", ID);
   await ok(box, "delete", ID);
-});
+}, ["host"]);
 
 test("a container that is run in front can be updated as well, and leaves no cgroup", async (box) => {
   await expectNoLeaks(box.paddock, async () => {
@@ -230,7 +230,7 @@ test("a container that is run in front can be updated as well, and leaves no cgr
     await child.stdin.close();
     assertEquals((await child.output()).code, 0);
   });
-});
+}, ["host"]);
 
 test("podman's update reaches the container", async (box) => {
   const runtime = box.file(
@@ -264,4 +264,4 @@ test("podman's update reaches the container", async (box) => {
   } finally {
     await podman("rm", "--force", "--time", "0", "--all");
   }
-}, ["tool:podman"]);
+}, ["host", "tool:podman"]);

@@ -20,6 +20,7 @@ export type Ability =
   | "terminal"
   | "network"
   | "systemd"
+  | "host"
   | "guest"
   | `guest:${string}`
   | "disk"
@@ -59,6 +60,11 @@ const CHECKS: Readonly<Record<string, (argument: string) => string | undefined>>
   terminal: () => isThere("/dev/ptmx") ? undefined : "no /dev/ptmx",
   network: () => Deno.env.get("PADDOCK_TEST_NETWORK") === "1" ? undefined : "PADDOCK_TEST_NETWORK=1 allows it",
   systemd: () => isThere("/run/systemd/private") ? undefined : "its first process is not systemd",
+  // For what does not depend on the layout of cgroups, in a file where other tests do: a call takes seconds in a guest.
+  host: () =>
+    Deno.env.get("PADDOCK_GUEST") === undefined || Deno.env.get("PADDOCK_TEST_ALL") === "1"
+      ? undefined
+      : "in a guest only with PADDOCK_TEST_ALL=1",
   guest: (layout) => {
     const guest = Deno.env.get("PADDOCK_GUEST");
     if (guest === undefined) return "not in a virtual machine of scripts/vm";
