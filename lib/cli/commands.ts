@@ -399,10 +399,14 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "logs",
     summary: "print what a container in the background has printed",
+    description: "With --log-driver local what it printed to standard error goes there again, and times are known.",
     positionals: [{ name: "CONTAINER" }],
     options: [
       { name: "follow", short: "f", help: "go on with what it prints, until it has ended" },
       { name: "tail", short: "n", value: "LINES", help: "the last lines only, or all" },
+      { name: "timestamps", short: "t", help: "the time before each line (with --log-driver local)" },
+      { name: "since", value: "TIME", help: "from then on: 10m ago, 2026-11-24T14:00:00Z, … (the same)" },
+      { name: "until", value: "TIME", help: "until then (the same)" },
     ],
     examples: [["paddock logs -f --tail 20 web", "the end of it, and what comes"]],
     load: () => import("./verbs/logs.ts"),

@@ -13,9 +13,17 @@ const container = inGroup("Container", [
   { name: "detach", short: "d", help: "leave it in the background, and print its id" },
   {
     name: "log-driver",
-    value: "file|none",
-    choices: ["file", "none"],
-    help: "what becomes of its output in the background (file)",
+    value: "DRIVER",
+    choices: ["file", "local", "none"],
+    help:
+      "what becomes of its output in the background: file, as it is; local, with times and streams, in files that " +
+      "do not grow for ever; none (file)",
+  },
+  {
+    name: "log-opt",
+    value: "KEY=VALUE",
+    repeat: true,
+    help: "of local: max-size (20m), from which on a new file is begun, and max-file (5), how many are kept",
   },
   {
     name: "restart",

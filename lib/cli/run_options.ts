@@ -6,11 +6,12 @@
 import { UsageError } from "../base/errors.ts";
 import { checkName } from "../base/names.ts";
 import { parseSize } from "../base/sizes.ts";
-import type { LogDriver, MountOption, RunOptions } from "../spec/run_options.ts";
+import type { MountOption, RunOptions } from "../spec/run_options.ts";
 import type { Host, Words } from "./types.ts";
 import { readContainerPath, readFlag, readFlags, readInteger, readPair, resolveHostPath } from "./values/flag.ts";
 import { readCgroupManager } from "./values/cgroup_manager.ts";
 import { readBlkio, readCpu, readMemory, readPidsLimit } from "./values/limits.ts";
+import { readLogOptions } from "./values/log.ts";
 import { readMount, readTmpfs, readVolume } from "./values/mounts.ts";
 import { readNetworkFlags } from "./values/network.ts";
 import * as value from "./values/process.ts";
@@ -81,6 +82,7 @@ function readContainer(
   | "rm"
   | "detach"
   | "logDriver"
+  | "logRotation"
   | "restart"
   | "interactive"
   | "tty"
@@ -96,7 +98,7 @@ function readContainer(
     ...(isOn(words, "replace") ? { replace: true as const } : {}),
     rm: isOn(words, "rm"),
     detach: isOn(words, "detach"),
-    logDriver: (lastValue(words, "log-driver") ?? "file") as LogDriver,
+    ...readLogOptions(words),
     ...optional("restart", readFlag(words, "restart", value.readRestart)),
     // In the background nobody types unless told so.
     interactive: words.switches.get("interactive") ?? !isOn(words, "detach"),

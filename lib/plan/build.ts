@@ -71,6 +71,7 @@ import {
 } from "./namespaces.ts";
 import { netDeviceRegions, OWN_NETWORK, planMove, planNetAddresses, planNetDevices } from "./net_devices.ts";
 import { JOURNAL_REGIONS, journalTexts, planEndEvents, planStartEvent } from "./journal.ts";
+import { PUMP_REGIONS } from "./log_pump.ts";
 import { NETLINK_REGIONS } from "./netlink.ts";
 import { PATH_REGIONS, planProtectedPaths } from "./paths.ts";
 import { planShiftedRelease, planShiftedSources, shiftedRegions } from "./idmap.ts";
@@ -145,6 +146,7 @@ export function planContainer(config: Config, facts: Facts, setting: Setting): P
       ...(setting.creation === undefined ? {} : { ...CREATION_REGIONS, ...consoleSize(config) }),
       ...shiftedRegions(config),
       ...(setting.detachment === undefined ? {} : DETACH_REGIONS),
+      ...(setting.detachment?.pump === undefined ? {} : PUMP_REGIONS),
       ...(setting.detachment?.restart === undefined ? {} : RESTART_REGIONS),
       ...(setting.journal === undefined ? {} : JOURNAL_REGIONS),
       ...NETLINK_REGIONS,
@@ -273,7 +275,7 @@ function container(config: Config, facts: Facts, setting: Setting, cgroup: Cgrou
       ? []
       : [setting.detachment?.input === undefined ? planEmptyInput() : planInput()]),
     // One with a terminal gets that later, and shares its descriptors with the launcher until then.
-    ...(setting.detachment === undefined || config.process.terminal ? [] : [planLogStreams()]),
+    ...(setting.detachment === undefined || config.process.terminal ? [] : [planLogStreams(setting.detachment)]),
     ...planPolicies(config),
     // After the cgroup was entered, for it becomes the root of the cgroup namespace.
     ...planNamespaces(config, joinedUser(config) !== undefined),
@@ -361,7 +363,7 @@ function watch(config: Config, facts: Facts, setting: Setting, cgroup: CgroupAct
     ? planRelay(facts, setting)
     : planWatch({ freeze: cgroup.freeze ?? [], thaw: cgroup.thaw ?? [] }, setting);
   const letGo = setting.detachment === undefined ? [] : [
-    planLetGo(config.process.terminal === true),
+    planLetGo(setting.detachment, config.process.terminal === true),
     ...(setting.detachment.restart === undefined ? [] : [planBeginning(setting.detachment.restart)]),
   ];
   const started = [

@@ -18,6 +18,7 @@
  */
 import { BUILT_IN } from "../program/layout.ts";
 import type { Detachment } from "./detachment.ts";
+import { closePumped, planPump, PUMPED } from "./log_pump.ts";
 import { planDivided, planWhetherAgain } from "./restart.ts";
 import { type Act, AT_FDCWD, flags, previous, type Region, result, type Step, step, text } from "../program/step.ts";
 
@@ -36,7 +37,7 @@ export const DETACH_REGIONS: Readonly<Record<string, Region>> = { pipe: { size: 
 const PID_DIGITS = 7;
 
 /** In the launcher, before it makes anything: the log, the pipe, and the monitor, which goes on with all that follows. */
-export function planDivide({ log, input, monitorFile, restart }: Detachment): Act[] {
+export function planDivide({ log, input, monitorFile, restart, pump }: Detachment): Act[] {
   return [
     {
       what: `open ${log ?? "/dev/null"}`,
@@ -81,6 +82,7 @@ export function planDivide({ log, input, monitorFile, restart }: Detachment): Ac
       ],
     },
     ...(restart === undefined ? [] : [planDivided()]),
+    ...(pump === undefined || log === undefined ? [] : planPump(log, pump, LOG_FD, [WRITE_FD, INPUT_FD])),
   ];
 }
 
@@ -110,12 +112,15 @@ export function planInput(): Act {
 }
 
 /** In the child: what it prints is the log's. A terminal takes the place of these later. */
-export function planLogStreams(): Act {
+export function planLogStreams({ pump }: Detachment): Act {
+  const { stdout, stderr } = pump === undefined ? { stdout: LOG_FD, stderr: LOG_FD } : PUMPED;
   return {
     what: "write its output to the log",
-    why: "no process stands between the command and the file",
+    why: pump === undefined
+      ? "no process stands between the command and the file"
+      : "by the process that has the times",
     shell: [],
-    steps: [step("dup3", [LOG_FD, 1, 0]), step("dup3", [LOG_FD, 2, 0])],
+    steps: [step("dup3", [stdout, 1, 0]), step("dup3", [stderr, 2, 0])],
   };
 }
 
@@ -124,8 +129,8 @@ export function planLogStreams(): Act {
  *
  * @param relays whether it passes a terminal's output on: that goes to the log.
  */
-export function planLetGo(relays: boolean): Act {
-  const own = relays ? LOG_FD : 0;
+export function planLetGo({ pump }: Detachment, relays: boolean): Act {
+  const own = !relays ? 0 : pump === undefined ? LOG_FD : PUMPED.stdout;
   return {
     what: "let go of the caller",
     why: "the command has begun: the caller's streams are theirs again, and they go on",
@@ -134,6 +139,7 @@ export function planLetGo(relays: boolean): Act {
       step("dup3", [own, 1, 0]),
       step("dup3", [own, 2, 0]),
       step("close", [LOG_FD]),
+      ...(pump === undefined ? [] : closePumped()),
       step("write", [WRITE_FD, text("1"), 1], { onNegative: "next" }),
       // One that is started again has none.
       step("close", [WRITE_FD], { onNegative: "next" }),

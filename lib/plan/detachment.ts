@@ -10,10 +10,20 @@ export interface Detachment {
   readonly log?: string;
   /** The pipe that is its standard input, made where there is none; absent: it has none, or a terminal. */
   readonly input?: string;
+  /** A pump writes to the log, with times, and begins new files; absent: it is written to directly. */
+  readonly pump?: LogRotation;
   /** The file that the monitor's process id is written to, in seven digits. */
   readonly monitorFile: string;
   /** Whether it is started again when it ends; absent: never. */
   readonly restart?: RestartPlan;
+}
+
+/** When a log is renamed, so that a new one begins. */
+export interface LogRotation {
+  /** Bytes. */
+  readonly maxSize: number;
+  /** How many files there are at most, the one that is written to among them. */
+  readonly maxFiles: number;
 }
 
 /** Which ends of a container are followed by a new start. */

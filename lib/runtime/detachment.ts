@@ -10,9 +10,9 @@ import { RESTARTS_FILE, STOPPING_FILE } from "../state/restarts.ts";
 
 /** As part of its place: nothing where it is to stay in the foreground. */
 export function detachmentOf(
-  { detach, logDriver, restart, interactive, tty }: Pick<
+  { detach, logDriver, logRotation, restart, interactive, tty }: Pick<
     RunOptions,
-    "detach" | "logDriver" | "restart" | "interactive" | "tty"
+    "detach" | "logDriver" | "logRotation" | "restart" | "interactive" | "tty"
   >,
   { stateDir, dataDir, keep }: { readonly stateDir: string; readonly dataDir: string; readonly keep: boolean },
 ): { readonly detachment?: Detachment } {
@@ -23,6 +23,7 @@ export function detachmentOf(
     detachment: {
       monitorFile: `${stateDir}/${MONITOR_FILE}`,
       ...(logDriver === "none" ? {} : { log }),
+      ...(logRotation === undefined ? {} : { pump: logRotation }),
       ...(interactive && !tty ? { input: `${stateDir}/${INPUT_FILE}` } : {}),
       ...(restart === undefined ? {} : { restart: restartOf(restart, stateDir) }),
     },

@@ -121,9 +121,16 @@ function describeHostConfig(
     Init: options?.init ?? false,
     ShmSize: options?.shmSize ?? 0,
     CgroupParent: options?.cgroupParent ?? "",
-    LogConfig: { Type: options?.logDriver ?? (record?.log === undefined ? "none" : "file"), Config: {} },
+    LogConfig: describeLog(options, record),
     PortBindings: describePorts(record),
   };
+}
+
+function describeLog(options: RunOptions | undefined, record: ContainerRecord | undefined): Record<string, unknown> {
+  const usual = record?.log === undefined ? "none" : record.logFiles === undefined ? "file" : "local";
+  const { maxSize, maxFiles } = options?.logRotation ?? {};
+  const config = maxSize === undefined ? {} : { "max-size": String(maxSize), "max-file": String(maxFiles) };
+  return { Type: options?.logDriver ?? usual, Config: config };
 }
 
 function positive(value: number | undefined): number {

@@ -7,6 +7,7 @@ import { PaddockError } from "../base/errors.ts";
 import { openContainer, type SeenContainer } from "../state/container.ts";
 import { isLocked } from "../state/lock.ts";
 import type { Roots } from "../state/root.ts";
+import { FramedLog, type LogLine } from "./framed_log.ts";
 
 /** What of a log is wanted. */
 export interface LogOptions {
@@ -16,7 +17,15 @@ export interface LogOptions {
   readonly from?: number;
   /** Go on with what is printed from now on, until the container has ended. */
   readonly follow: boolean;
+  /** Lines printed from then on, and until then; nanoseconds since the epoch. Only of a log with times. */
+  readonly since?: bigint;
+  readonly until?: bigint;
+  /** The time before each line. Only of a log with times. */
+  readonly timestamps?: boolean;
 }
+
+/** Takes what was printed to a stream; of a log without streams all is of the first. */
+export type LogWriter = (bytes: Uint8Array, stream: 1 | 2) => void;
 
 /**
  * Gives a log's bytes to `write`, piece by piece.
@@ -25,11 +34,18 @@ export interface LogOptions {
  */
 export async function readLog(
   idOrName: string,
-  { tail, from, follow }: LogOptions,
+  options: LogOptions,
   roots: Roots,
-  write: (bytes: Uint8Array) => void,
+  write: LogWriter,
 ): Promise<void> {
   const seen = openContainer(roots, idOrName);
+  if (seen.record?.logFiles !== undefined) return await readFramed(seen, options, write);
+  const { tail, from, follow, since, until, timestamps } = options;
+  if (since !== undefined || until !== undefined || timestamps) {
+    throw new PaddockError(`nobody has noted when container '${seen.id}' printed what`, {
+      hint: "run it with --log-driver local",
+    });
+  }
   using file = openLog(seen);
   // Before the first look: what is printed in between wakes us.
   using changes = follow ? Deno.watchFs(seen.record!.log!) : undefined;
@@ -41,6 +57,63 @@ export async function readLog(
   for await (const _ of changes) copy(file, write);
   await ended;
   copy(file, write);
+}
+
+/** A log with times, in several files. */
+async function readFramed(seen: SeenContainer, options: LogOptions, write: LogWriter): Promise<void> {
+  const { tail, from, follow, since, until, timestamps = false } = options;
+  const path = seen.record!.log!;
+  // Its directory, for the file is renamed.
+  using changes = follow ? Deno.watchFs(path.slice(0, path.lastIndexOf("/")), { recursive: false }) : undefined;
+  using log = new FramedLog(path);
+  const isWanted = ({ time }: LogLine): boolean =>
+    (since === undefined || time >= since) && (until === undefined || time <= until);
+  const show = (line: LogLine): void => {
+    if (isWanted(line)) write(timestamps ? withTime(line) : line.bytes, line.stream);
+  };
+  if (from !== undefined || tail === 0) log.skip(from);
+  else if (tail === undefined) log.readAll(show);
+  else showLast(log, tail, isWanted, show);
+  log.read(show);
+  // A line that has no end yet is shown so far, unless its time must stand before it but once.
+  if (!timestamps || !follow) log.flush(show);
+  if (changes === undefined) return;
+  const ended = closeAtEnd(seen, changes);
+  const more = (): void => {
+    log.read(show);
+    if (!timestamps) log.flush(show);
+  };
+  for await (const _ of changes) more();
+  await ended;
+  more();
+  log.flush(show);
+}
+
+function showLast(
+  log: FramedLog,
+  count: number,
+  isWanted: (line: LogLine) => boolean,
+  show: (line: LogLine) => void,
+): void {
+  let last: LogLine[] = [];
+  const keep = (line: LogLine): void => {
+    if (!isWanted(line)) return;
+    last.push(line);
+    if (last.length > 2 * count + 1000) last = last.slice(-count);
+  };
+  log.readAll(keep);
+  log.flush(keep);
+  last.slice(-count).forEach(show);
+}
+
+/** As docker has it: `2026-11-24T12:00:00.123456789Z line`. */
+function withTime({ time, bytes }: LogLine): Uint8Array {
+  const text = new Date(Number(time / 1_000_000n)).toISOString().slice(0, 19);
+  const prefix = new TextEncoder().encode(`${text}.${String(time % 1_000_000_000n).padStart(9, "0")}Z `);
+  const whole = new Uint8Array(prefix.length + bytes.length);
+  whole.set(prefix);
+  whole.set(bytes, prefix.length);
+  return whole;
 }
 
 function openLog({ id, record }: SeenContainer): Deno.FsFile {
@@ -64,10 +137,10 @@ async function closeAtEnd({ directory }: SeenContainer, changes: Deno.FsWatcher)
 
 const PIECE = 64 * 1024;
 
-function copy(file: Deno.FsFile, write: (bytes: Uint8Array) => void): void {
+function copy(file: Deno.FsFile, write: LogWriter): void {
   const buffer = new Uint8Array(PIECE);
   for (let count = file.readSync(buffer); count !== null; count = file.readSync(buffer)) {
-    write(buffer.subarray(0, count));
+    write(buffer.subarray(0, count), 1);
   }
 }
 

@@ -61,7 +61,7 @@ export async function prepareContainer(
     stateFiles: [
       "config.json",
       "state.json",
-      ...(place.detachment === undefined ? [] : [LOG_FILE, MONITOR_FILE, INPUT_FILE]),
+      ...(place.detachment === undefined ? [] : [...listLogs(place.detachment), MONITOR_FILE, INPUT_FILE]),
     ],
     prepared: place.prepared,
     files,
@@ -82,6 +82,11 @@ export async function prepareContainer(
     ...(cached === undefined ? {} : { cached: cached(config) }),
   };
   return { config, setting };
+}
+
+/** The files of its log, where they lie with its state. */
+function listLogs({ pump }: NonNullable<Place["detachment"]>): string[] {
+  return [LOG_FILE, ...[...Array(pump?.maxFiles ?? 1).keys()].slice(1).map((index) => `${LOG_FILE}.${index}`)];
 }
 
 /**

@@ -226,6 +226,7 @@ function describeContainer(
     ...(options.stopTimeout === undefined ? {} : { stopTimeout: options.stopTimeout }),
     ...(options.restart === undefined ? {} : { restart: formatRestart(options.restart) }),
     ...(place.detachment?.log === undefined ? {} : { log: place.detachment.log }),
+    ...(place.detachment?.pump === undefined ? {} : { logFiles: place.detachment.pump.maxFiles }),
     ...(mergedOf(rootfs) === undefined ? {} : { layering: mergedOf(rootfs)!.by }),
     layers: layersOf(rootfs),
     keep: place.keep,

@@ -10,7 +10,14 @@ import type { NetworkChoice, NetworkWishes } from "./network.ts";
 import type { PullPolicy, RegistryOptions } from "./registry_options.ts";
 
 /** Where the output of a container in the background goes: a file of its own, or nowhere. */
-export type LogDriver = "file" | "none";
+export type LogDriver = "file" | "local" | "none";
+
+/** When a log is renamed, so that a new one begins; of `local` alone. */
+export interface LogRotationOption {
+  /** Bytes. */
+  readonly maxSize: number;
+  readonly maxFiles: number;
+}
 
 /** When a container is started again at its end; by `on-failure` so many times at most, or for ever. */
 export interface RestartPolicy {
@@ -44,6 +51,7 @@ export interface RunOptions {
   readonly detach: boolean;
   /** Where its output goes in the background: a file, or nowhere. */
   readonly logDriver: LogDriver;
+  readonly logRotation?: LogRotationOption;
   /** Absent: it ends when it ends. Only in the background. */
   readonly restart?: RestartPolicy;
   readonly interactive: boolean;

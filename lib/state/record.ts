@@ -60,6 +60,8 @@ export interface ContainerRecord {
   readonly restarts?: number;
   /** The file that its output goes to, absolute; absent where nobody keeps it. */
   readonly log?: string;
+  /** How many files its log has at most, with times and streams; absent where it is one, as it was printed. */
+  readonly logFiles?: number;
   /** True where its processes have the keyring of who called, and none of the container's. */
   readonly callersKeyring?: boolean;
   /** The launcher's process: the container's parent. Only to be believed while the lock is held. */
@@ -156,6 +158,7 @@ const FIELDS: readonly (readonly [keyof ContainerRecord, (value: unknown) => boo
   ["input", (value) => typeof value === "boolean", "optional"],
   ["restarts", (value) => Number.isInteger(value) && (value as number) > 0, "optional"],
   ["log", isPath, "optional"],
+  ["logFiles", (value) => Number.isInteger(value) && (value as number) > 0, "optional"],
   ["callersKeyring", (value) => typeof value === "boolean", "optional"],
   ["launcherPid", isPid, "optional"],
   ["pid", isPid, "optional"],
