@@ -616,13 +616,25 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./verbs/start.ts").then(({ restart }) => ({ run: restart })),
   },
   {
+    name: "healthcheck",
+    summary: "ask a container whether it is well",
+    description:
+      "ACTION is run: its check (--health-cmd, or its image's) is run once, and what follows from it is shown by ps, " +
+      "inspect and events. Nobody does so by itself: paddock generate systemd --health prints a unit that does. The " +
+      "exit code is 0 where the check succeeded, 1 where it failed, 125 where there is none or it does not run.",
+    positionals: [{ name: "ACTION" }, { name: "CONTAINER" }],
+    options: [JSON_FLAG],
+    examples: [["paddock healthcheck run web", "healthy, unhealthy or starting"]],
+    load: () => import("./verbs/healthcheck.ts"),
+  },
+  {
     name: "generate",
     summary: "print a unit for systemd that starts containers",
     description:
       "KIND is systemd. With CONTAINER the unit starts and stops that one; without, it starts at boot whatever " +
       "should run by its restart policy (`run --restart`).",
     positionals: [{ name: "KIND" }, { name: "CONTAINER", optional: true }],
-    options: [],
+    options: [{ name: "health", help: "a unit that runs the health check of CONTAINER, again and again" }],
     examples: [
       ["paddock generate systemd > /etc/systemd/system/paddock.service", "then: systemctl enable --now paddock"],
       ["paddock generate systemd web > /etc/systemd/system/paddock-web.service", "one container as a service"],

@@ -55,6 +55,7 @@ Deno.test("formatHelp of run has its flags in groups, and -h is the host name's"
   const groups = groupOptions(findCommand("run") as Command).map(([group]) => group);
   assertEquals(groups, [
     "Container",
+    "Health",
     "Image",
     "Process",
     "Files",

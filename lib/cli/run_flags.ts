@@ -50,6 +50,19 @@ const container = inGroup("Container", [
   { name: "trace", help: "print each step with its result" },
 ]);
 
+const health = inGroup("Health", [
+  { name: "health-cmd", value: "COMMAND", help: "line for its shell, or a JSON list, that says whether it is well" },
+  { name: "health-interval", value: "DURATION", help: "time between checks (30s)" },
+  { name: "health-timeout", value: "DURATION", help: "how long a check may take (30s)" },
+  { name: "health-retries", value: "N", help: "failures in a row that make it unhealthy (3)" },
+  {
+    name: "health-start-period",
+    value: "DURATION",
+    help: "time for it to start up, in which failures do not count (0s)",
+  },
+  { name: "no-healthcheck", help: "not even that of its image" },
+]);
+
 const image = inGroup("Image", [
   {
     name: "pull",
@@ -174,6 +187,7 @@ const elsewhere: readonly Option[] = [
 /** Every flag of `run`, in the order in which help shows them. */
 export const RUN_FLAGS: readonly Option[] = [
   ...container,
+  ...health,
   ...image,
   ...process,
   ...files,

@@ -10,6 +10,7 @@ import type { MountOption, RunOptions } from "../spec/run_options.ts";
 import type { Host, Words } from "./types.ts";
 import { readContainerPath, readFlag, readFlags, readInteger, readPair, resolveHostPath } from "./values/flag.ts";
 import { readCgroupManager } from "./values/cgroup_manager.ts";
+import { readHealth } from "./values/health.ts";
 import { readBlkio, readCpu, readMemory, readPidsLimit } from "./values/limits.ts";
 import { readLogOptions } from "./values/log.ts";
 import { readMount, readTmpfs, readVolume } from "./values/mounts.ts";
@@ -90,6 +91,7 @@ function readContainer(
   | "trace"
   | "stopSignal"
   | "stopTimeout"
+  | "health"
   | "labels"
 > {
   return {
@@ -107,6 +109,7 @@ function readContainer(
     trace: isOn(words, "trace"),
     ...optional("stopSignal", readFlag(words, "stop-signal", value.readSignal)),
     ...optional("stopTimeout", readFlag(words, "stop-timeout", (text) => readInteger(text, -1, 1e9))),
+    ...optional("health", readHealth(words)),
     labels: Object.fromEntries(readFlags(words, "label", (text) => readPair(text, ""))),
   };
 }

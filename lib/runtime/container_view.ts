@@ -6,6 +6,8 @@
 import { isFrozen } from "../kernel/cgroup.ts";
 import { isThere } from "../kernel/syscall.ts";
 import { listContainers, PID_FILE, type SeenContainer } from "../state/container.ts";
+import { beginHealth, type Health, healthCommand } from "../spec/health.ts";
+import { readHealth } from "../state/health.ts";
 import { readLastCode } from "../state/restarts.ts";
 import type { Roots } from "../state/root.ts";
 
@@ -17,6 +19,8 @@ export interface ContainerView extends SeenContainer {
   readonly state: ContainerState;
   /** When its command began, ISO 8601 in UTC; absent where nobody knows any more. */
   readonly startedAt?: string;
+  /** Whether it is well, where it runs and has a check. */
+  readonly health?: Health;
   /** Of one that is about to be started again: the exit code of its last end. */
   readonly lastCode?: number;
 }
@@ -43,12 +47,23 @@ export function viewContainer(seen: SeenContainer): ContainerView {
   const startedAt = record?.exit?.startedAt ?? readStart(directory);
   const isPaused = status === "running" && (record?.cgroupPaths ?? []).some(isPausedAt);
   const lastCode = status === "restarting" ? readLastCode(directory) : undefined;
+  const health = healthOf(seen);
   return {
     ...seen,
     state: isPaused ? "paused" : STATE[status],
     ...(startedAt === undefined ? {} : { startedAt }),
+    ...(health === undefined ? {} : { health }),
     ...(lastCode === undefined ? {} : { lastCode }),
   };
+}
+
+/** What is known of its health in this life; undefined where it does not run, or has no check. */
+export function healthOf({ status, record, directory }: SeenContainer): Health | undefined {
+  if (status !== "running" || healthCommand(record?.imageConfig ?? {}) === undefined) return undefined;
+  const began = readStart(directory);
+  const known = readHealth(directory);
+  if (known !== undefined && known.began === began) return known;
+  return began === undefined ? undefined : beginHealth(began);
 }
 
 /** The launcher writes its first process's number when it begins: the file's time is that. */

@@ -8,6 +8,7 @@ import { makeReader, readUse } from "../cgroup/use.ts";
 import { encodeImageConfig } from "../image/image_config.ts";
 import { readControl } from "../kernel/cgroup.ts";
 import { isThere } from "../kernel/syscall.ts";
+import type { Health } from "../spec/health.ts";
 import type { Config, Mount } from "../spec/config.ts";
 import { DEFAULT_MOUNTS } from "../spec/defaults.ts";
 import type { Attachment } from "../spec/network.ts";
@@ -70,10 +71,25 @@ function describeState(view: ContainerView): Record<string, unknown> {
     Error: exit?.error ?? "",
     StartedAt: startedAt ?? (exit?.error === undefined ? record?.created ?? "" : ""),
     FinishedAt: exit?.at ?? "",
+    ...(view.health === undefined ? {} : { Health: describeHealth(view.health) }),
     PeakMemory: exit?.peakMemory ?? peakOf(record) ?? 0,
     CpuTime: exit?.cpuTime ?? use?.cpu ?? 0,
     IoRead: exit?.ioRead ?? use?.ioRead ?? 0,
     IoWritten: exit?.ioWritten ?? use?.ioWritten ?? 0,
+  };
+}
+
+/** docker's words. */
+function describeHealth({ status, failingStreak, log }: Health): Record<string, unknown> {
+  return {
+    Status: status,
+    FailingStreak: failingStreak,
+    Log: log.map(({ start, end, exitCode, output }) => ({
+      Start: start,
+      End: end,
+      ExitCode: exitCode,
+      Output: output,
+    })),
   };
 }
 

@@ -16,6 +16,7 @@ import { buildHosts, buildResolvConf } from "../spec/network_files.ts";
 import type { RunOptions } from "../spec/run_options.ts";
 import { checkConfig } from "../spec/validate.ts";
 import { INPUT_FILE, LOG_FILE, MONITOR_FILE } from "../state/container.ts";
+import { HEALTH_FILE } from "../state/health.ts";
 import { compileFilter, withProfile } from "./filter.ts";
 import type { OpenedImage } from "./open_image.ts";
 import type { Place } from "./place.ts";
@@ -61,7 +62,7 @@ export async function prepareContainer(
     stateFiles: [
       "config.json",
       "state.json",
-      ...(place.detachment === undefined ? [] : [...listLogs(place.detachment), MONITOR_FILE, INPUT_FILE]),
+      ...(place.detachment === undefined ? [] : [...listLogs(place.detachment), MONITOR_FILE, INPUT_FILE, HEALTH_FILE]),
     ],
     prepared: place.prepared,
     files,

@@ -62,6 +62,11 @@ const FILTERS: Readonly<Record<string, Filter>> = {
     if (!/^\d+$/.test(value)) throw new UsageError(`--filter: '${value}' is no exit code`);
     return record?.exit?.code === Number(value);
   },
+  health: ({ health }, value) => {
+    const states = ["starting", "healthy", "unhealthy", "none"];
+    if (states.includes(value)) return (health?.status ?? "none") === value;
+    throw new UsageError(`--filter: no health is '${value}'`, { hint: `it is one of ${states.join(", ")}` });
+  },
   label: ({ record }, value) => {
     const [, key = "", wanted] = /^([^=]*)(?:=(.*))?$/s.exec(value) ?? [];
     const labels = record?.imageConfig?.labels ?? {};

@@ -16,6 +16,7 @@ import {
   type SeenContainer,
 } from "../state/container.ts";
 import { ensureDataDirectories, KEPT_RECORD_FILE, RENAMED_FILE } from "../state/data_directory.ts";
+import { recordEvent } from "../state/journal.ts";
 import { lockDirectory } from "../state/lock.ts";
 import { formatRecord, parseRecord } from "../state/record.ts";
 import { ensurePrivateDirectory, type Roots } from "../state/root.ts";
@@ -40,6 +41,7 @@ export function renameContainer(idOrName: string, name: string, roots: Roots): v
   Deno.writeTextFileSync(`${roots.dataRoot}/${RENAMED_FILE}`, "", { mode: 0o600 });
   if (isThere(`${directory}/${RECORD_FILE}`)) rewriteName(directory, RECORD_FILE, name);
   if (record.keep && record.dataDir !== undefined) rewriteName(record.dataDir, KEPT_RECORD_FILE, name);
+  recordEvent(roots.root, "rename", { ...record, name }, { oldName: record.name ?? id });
 }
 
 /** The record as it stands there: what is counted beside it is not in it yet. */

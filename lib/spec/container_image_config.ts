@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { mergeHealthcheck } from "./health.ts";
 import type { ImageConfig } from "./image_config.ts";
 import type { RunOptions } from "./run_options.ts";
 
@@ -14,6 +15,7 @@ export function describeAsImage(options: RunOptions, image: ImageConfig): ImageC
   const user = options.user ?? image.user;
   const workingDir = options.workdir ?? image.workingDir;
   const stopSignal = options.stopSignal === undefined ? image.stopSignal : `SIG${options.stopSignal}`;
+  const healthcheck = mergeHealthcheck(image.healthcheck, options.health);
   const labels = { ...image.labels, ...options.labels };
   const env = mergeEnv(image.env ?? [], options.env);
   const { entrypoint: _, cmd: __, ...kept } = image;
@@ -24,6 +26,7 @@ export function describeAsImage(options: RunOptions, image: ImageConfig): ImageC
     ...(cmd === undefined ? {} : { cmd }),
     ...(user === undefined ? {} : { user }),
     ...(workingDir === undefined ? {} : { workingDir }),
+    ...(healthcheck === undefined ? {} : { healthcheck }),
     ...(stopSignal === undefined ? {} : { stopSignal }),
     ...(Object.keys(labels).length === 0 ? {} : { labels }),
   };

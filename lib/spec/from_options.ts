@@ -18,6 +18,7 @@ import {
   OCI_VERSION,
   READONLY_PATHS,
 } from "./defaults.ts";
+import { mergeHealthcheck } from "./health.ts";
 import type { ImageConfig } from "./image_config.ts";
 import { buildMounts } from "./mounts_from_options.ts";
 import { buildDevices, buildResources, type DeviceNode } from "./resources_from_options.ts";
@@ -273,13 +274,14 @@ function buildAnnotations(options: RunOptions, { image }: Surroundings): Record<
   const labels = { ...image.labels, ...options.labels };
   // An image may say `SIGTERM`, `TERM` or `15`; one that says nonsense gets the default.
   const number = findSignal(image.stopSignal ?? "");
+  const health = mergeHealthcheck(image.healthcheck, options.health);
   const signal = options.stopSignal ?? (number === undefined ? undefined : nameSignal(number));
   return {
     [ANNOTATIONS.image]: options.image,
     ...(options.init ? { [ANNOTATIONS.init]: "true" } : {}),
     ...(options.seccomp.kind === "default" ? { [ANNOTATIONS.seccomp]: "default" } : {}),
     ...(signal === undefined ? {} : { [ANNOTATIONS.stopSignal]: signal }),
-    ...(image.healthcheck === undefined ? {} : { [ANNOTATIONS.healthcheck]: JSON.stringify(image.healthcheck) }),
+    ...(health === undefined ? {} : { [ANNOTATIONS.healthcheck]: JSON.stringify(health) }),
     ...(image.shell === undefined ? {} : { [ANNOTATIONS.shell]: JSON.stringify(image.shell) }),
     ...(image.exposedPorts === undefined ? {} : { [ANNOTATIONS.exposedPorts]: image.exposedPorts.join(",") }),
     ...Object.fromEntries(Object.entries(labels).map(([key, value]) => [ANNOTATIONS.label + key, value])),

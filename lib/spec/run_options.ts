@@ -5,6 +5,7 @@
  * @module
  */
 import type { CgroupManager } from "../base/cgroup_managers.ts";
+import type { Healthcheck } from "./image_config.ts";
 import type { Cpu, IdMapping, Rlimit } from "./config.ts";
 import type { NetworkChoice, NetworkWishes } from "./network.ts";
 import type { PullPolicy, RegistryOptions } from "./registry_options.ts";
@@ -64,6 +65,8 @@ export interface RunOptions {
   readonly stopSignal?: string;
   /** How long it may take to end when it is asked to, seconds; -1 is for ever; ten unless given. */
   readonly stopTimeout?: number;
+  /** What it says of its health check that its image does not, or otherwise. */
+  readonly health?: Partial<Healthcheck>;
   readonly labels: Readonly<Record<string, string>>;
 
   /** `NAME=value` sets, `NAME` alone removes what the image sets. */

@@ -62,6 +62,33 @@ export function formatBootUnit(context: UnitContext): string {
   ]);
 }
 
+/** The unit that runs the health check of a container again and again, as long as the container's unit is there. */
+export function formatHealthUnit(
+  { id, intervalSeconds }: { readonly id: string; readonly intervalSeconds: number },
+  context: UnitContext,
+): string {
+  return formatUnit([
+    [`# paddock-${id}-health.service: whether container ${id} is well.`],
+    [
+      "[Unit]",
+      `Description=Health of container ${escape(id)}`,
+      `After=paddock-${id}.service paddock.service`,
+      "StartLimitIntervalSec=0",
+      needs(context),
+    ],
+    [
+      "[Service]",
+      "Type=exec",
+      `ExecStart=${commandLine(context, "healthcheck", "run", id)}`,
+      "# Once more after a while, whatever came of it.",
+      "Restart=always",
+      `RestartSec=${intervalSeconds}`,
+      "SuccessExitStatus=1 125",
+    ],
+    INSTALL,
+  ]);
+}
+
 const ORDER = ["Wants=network-online.target", "After=network-online.target"];
 const INSTALL = ["[Install]", "WantedBy=multi-user.target"];
 

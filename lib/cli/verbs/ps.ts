@@ -89,12 +89,13 @@ const COLUMNS = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Nam
 /** The list as text; `now` in milliseconds, for how long ago. */
 export function formatContainers(found: readonly ContainerView[], { kind, format, whole }: Form, now: number): string {
   if (kind === "json") {
-    const values = found.map(({ id, status, pid, record, state, startedAt }) => ({
+    const values = found.map(({ id, status, pid, record, state, startedAt, health }) => ({
       ...record,
       id,
       status,
       state,
       pid,
+      ...(health === undefined ? {} : { health: health.status }),
       startedAt,
     }));
     return `${JSON.stringify(values, null, 2)}\n`;
@@ -129,9 +130,10 @@ function describeAsDocker(view: ContainerView, whole: boolean, now: number): Rec
 }
 
 /** As docker says it: `Up 3 min`, `Exited (1) 2 h ago`; and what ended it, where the code alone does not tell. */
-function formatStatus({ state, record, startedAt, lastCode }: ContainerView, now: number): string {
+function formatStatus({ state, record, startedAt, lastCode, health }: ContainerView, now: number): string {
   const up = startedAt === undefined ? "Up" : `Up ${formatAge(now - Date.parse(startedAt)).replace(/ ago$/, "")}`;
-  if (state === "running") return up;
+  const check = health === undefined ? "" : ` (${health.status === "starting" ? "health: starting" : health.status})`;
+  if (state === "running") return `${up}${check}`;
   if (state === "paused") return `${up} (Paused)`;
   if (state === "restarting") return `Restarting (${lastCode ?? 0})`;
   const exit = record?.exit;
