@@ -32,10 +32,12 @@ test("a shell in the background is typed into, left, come back to, and ended", a
   assertEquals(await second.end(), 0);
   const third = new Terminal(shell(box, "attach", "at-box"));
   // Ctrl-C is the container's to understand.
-  await third.type("sleep 100\n");
-  await third.see(/sleep 100/);
+  await third.type("echo be'gin'; sleep 100; echo code=$?\n");
+  await third.see(/begin\r\n/);
   await third.type("\x03");
-  await third.type("exit 6\n");
+  await third.see(/code=130|\^C/);
+  await third.type("echo still $((1 + 1)); exit 6\n");
+  await third.see(/still 2/);
   assertEquals(await third.end(), 6);
 }, ["tool:script"]);
 

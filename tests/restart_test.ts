@@ -76,9 +76,11 @@ test("it is paused for longer and longer, and says so; stop ends the pause", asy
   );
   const counted = () => [...Deno.readDirSync(`${box.paddock.root}/re-fast`)].some(({ name }) => name === "restarts");
   await waitFor("its first end", counted);
-  await waitFor("the fifth pause", () => Deno.readFileSync(`${box.paddock.root}/re-fast/restarts`)[0]! >= 5);
-  // Of 1.6 seconds at least.
+  await waitFor("the sixth pause", () => Deno.readFileSync(`${box.paddock.root}/re-fast/restarts`)[0]! >= 6);
+  // Of 3.2 seconds at least.
   assertStringIncludes(await out(box, "ps"), "Restarting (3)");
+  assertStringIncludes((await box.paddock.run(["exec", "re-fast", "true"])).stderr, "about to be started again");
+  assertStringIncludes((await box.paddock.run(["rm", "re-fast"])).stderr, "paddock stop re-fast");
   assertEquals(await out(box, "stop", "re-fast"), "re-fast\n");
   const { status, exit, stopped } = await seen(box, "re-fast");
   assertEquals({ status, stopped, code: (exit as { code: number }).code }, {

@@ -96,6 +96,11 @@ export async function execInContainer(options: ExecOptions, voice: Voice): Promi
 function openRunning({ id, ignorePaused, ...roots }: ExecOptions): LiveContainer {
   const seen = openLive(id, roots);
   if (seen.status === "paused" && !ignorePaused) throw new PaddockError("cannot exec in a paused container");
+  if (seen.status === "restarting") {
+    throw new PaddockError(`cannot exec in container '${id}': it has ended, and is about to be started again`, {
+      hint: `what it said: paddock logs ${id}`,
+    });
+  }
   if (!["created", "running", "paused"].includes(seen.status)) {
     throw new PaddockError("cannot exec in a stopped container");
   }
