@@ -47,7 +47,10 @@ test("a directory becomes a program of some kilobytes that runs it with no envir
   assertEquals(mode! & 0o777, 0o755);
   const { code, stdout, stderr } = await runBare(program);
   assertEquals([code, stdout, stderr], [3, "compiled\n1\n0\n", ""]);
-});
+  // What is not there to be removed would be tried again and again.
+  const calls = await call(["strace", "-f", "-e", "trace=nanosleep", program], { cwd: "/" });
+  assertEquals([calls.code, calls.stderr.includes("nanosleep(")], [3, false], calls.stderr);
+}, "tool:strace");
 
 test("a tarball becomes one as well; what it writes is gone each time", async (box) => {
   const program = await compile(box, [

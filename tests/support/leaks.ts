@@ -33,7 +33,7 @@ export function takePicture(places: Places): Picture {
     data: ["containers", "tmp"].flatMap((name) => listNames(`${places.dataRoot}/${name}`)),
     temporary: ["/tmp", "/run"].flatMap(listNames).filter((name) => /paddock/.test(name))
       // Those of the build, of virtual machines and of other tests come and go.
-      .filter((name) => !/^paddock-(build|pack|test|ignored|launcher|vm)[-.]/.test(name)).sort(),
+      .filter((name) => !/^paddock-(\w+-[0-9a-f]{16}$|vm\.)/.test(name)).sort(),
     descriptors: listDescriptors(),
   };
 }
