@@ -179,7 +179,8 @@ test("SIGKILL of it ends its container, and gc removes the rest", async (box) =>
 
 function findPid(box: Box): string | undefined {
   try {
-    for (const { name } of Deno.readDirSync(box.paddock.root)) {
+    for (const { name, isDirectory } of Deno.readDirSync(box.paddock.root)) {
+      if (!isDirectory) continue;
       const pid = Deno.readTextFileSync(`${box.paddock.root}/${name}/pid`);
       if (pid !== "") return pid;
     }

@@ -83,7 +83,7 @@ test("inspect tells of containers as well, and a container goes before an image"
     "exited",
     3,
   ]);
-  assertEquals(container.Config.Env, ["PATH=/bin", "A=1", "B=2"]);
+  assertEquals(container.Config.Env, ["PATH=/bin", `HOSTNAME=${NAME}`, "A=1", "B=2", "HOME=/root"]);
   assertEquals(container.Config.Cmd, ["sh", "-c", "exit 3"]);
   const [image] = JSON.parse(await ok(box, "image", "inspect", NAME));
   assertEquals(image.Id, idOf(made));

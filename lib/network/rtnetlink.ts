@@ -47,7 +47,6 @@ export const IFLA = {
 
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
-const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
 const IFLA_BRPORT_MODE = 4;
 const VETH_INFO_PEER = 1;
@@ -131,7 +130,7 @@ export function setLink(index: number, settings: LinkSettings & { readonly name?
 export function setHairpin(port: number | string): Uint8Array {
   const info = attribute(
     IFLA.LINKINFO,
-    attribute(IFLA_INFO_SLAVE_KIND, text("bridge_slave")),
+    attribute(IFLA_INFO_KIND, text("bridge_slave")),
     attribute(IFLA_INFO_SLAVE_DATA, attribute(IFLA_BRPORT_MODE, Uint8Array.of(1))),
   );
   const [index, name] = typeof port === "number" ? [port, undefined] : [0, port];
