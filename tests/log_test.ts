@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
 import { Box, findProcesses, waitFor } from "./support/box.ts";
 import { type Ability, requires } from "./support/requires.ts";
 import { expectNoLeaks } from "./support/leaks.ts";
@@ -126,6 +127,51 @@ test("what a log cannot do is said", async (box) => {
   assertStringIncludes(await refused("--log-driver", "local", "--log-opt", "max-size=1"), "64k is the least");
   assertStringIncludes(await refused("--log-driver", "local", "--log-opt", "max-sise=1m"), "did you mean 'max-size'");
 });
+
+test("journald: both streams are connections to it, by the container's name", async (box) => {
+  const heard: Record<string, string> = {};
+  using server = Deno.listen({ transport: "unix", path: join(box.directory("journal"), "stdout") });
+  const serving = (async () => {
+    for await (const connection of server) void collect(connection, heard);
+  })().catch(() => {});
+  const run = (...words: string[]) =>
+    box.paddock.run(["run", "-d", "--log-driver", "journald", ...words], { under: withJournal(box) });
+  const { code, stderr } = await run(
+    "--name",
+    "lg-web",
+    box.rootfs,
+    "sh",
+    "-c",
+    "echo one; echo two >&2; sleep 0.2; echo three",
+  );
+  assertEquals([code, stderr], [0, ""]);
+  assertEquals(await out(box, "wait", "lg-web"), "0\n");
+  await waitFor("all of it", () => heard["6"]?.endsWith("three\n"));
+  assertEquals(heard, { "6": "lg-web\n\n6\n0\n0\n0\n0\none\nthree\n", "3": "lg-web\n\n3\n0\n0\n0\n0\ntwo\n" });
+  assertStringIncludes((await box.paddock.run(["logs", "lg-web"])).stderr, "journalctl -t");
+  server.close();
+  await serving;
+  const refused = await run("--name", "lg-none", box.rootfs, "true");
+  assertEquals([refused.code, refused.stdout], [125, ""]);
+  assertStringIncludes(refused.stderr, "cannot connect to the journal /run/systemd/journal/stdout");
+}, ["tool:unshare"]);
+
+/** A host whose journal listens in a directory of the test's. */
+function withJournal(box: Box): readonly string[] {
+  const script = "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal && " +
+    `mount --bind ${box.path("journal")} /run/systemd/journal && exec "$@"`;
+  return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"];
+}
+
+/** What comes over one connection, by the priority that its header names. */
+async function collect(connection: Deno.Conn, heard: Record<string, string>): Promise<void> {
+  let text = "";
+  for await (const piece of connection.readable.pipeThrough(new TextDecoderStream())) {
+    text += piece;
+    const priority = text.split("\n")[2];
+    if (text.split("\n").length > 3) heard[priority!] = text;
+  }
+}
 
 function monitorOf(box: Box): string {
   return String(parseInt(Deno.readTextFileSync(`${box.paddock.root}/lg-web/monitor`), 10));

@@ -14,10 +14,10 @@ const container = inGroup("Container", [
   {
     name: "log-driver",
     value: "DRIVER",
-    choices: ["file", "local", "none"],
+    choices: ["file", "local", "journald", "none"],
     help:
       "what becomes of its output in the background: file, as it is; local, with times and streams, in files that " +
-      "do not grow for ever; none (file)",
+      "do not grow for ever; journald, systemd's, where journalctl -t NAME finds it; none (file)",
   },
   {
     name: "log-opt",

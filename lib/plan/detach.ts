@@ -18,6 +18,7 @@
  */
 import { BUILT_IN } from "../program/layout.ts";
 import type { Detachment } from "./detachment.ts";
+import { planJournald } from "./journald.ts";
 import { closePumped, planPump, PUMPED } from "./log_pump.ts";
 import { planDivided, planWhetherAgain } from "./restart.ts";
 import { type Act, AT_FDCWD, flags, previous, type Region, result, type Step, step, text } from "../program/step.ts";
@@ -37,7 +38,7 @@ export const DETACH_REGIONS: Readonly<Record<string, Region>> = { pipe: { size: 
 const PID_DIGITS = 7;
 
 /** In the launcher, before it makes anything: the log, the pipe, and the monitor, which goes on with all that follows. */
-export function planDivide({ log, input, monitorFile, restart, pump }: Detachment): Act[] {
+export function planDivide({ log, input, monitorFile, restart, pump, journald }: Detachment): Act[] {
   return [
     {
       what: `open ${log ?? "/dev/null"}`,
@@ -82,6 +83,7 @@ export function planDivide({ log, input, monitorFile, restart, pump }: Detachmen
       ],
     },
     ...(restart === undefined ? [] : [planDivided()]),
+    ...(journald === undefined ? [] : planJournald(journald, PUMPED)),
     ...(pump === undefined || log === undefined ? [] : planPump(log, pump, LOG_FD, [WRITE_FD, INPUT_FD])),
   ];
 }
@@ -112,13 +114,14 @@ export function planInput(): Act {
 }
 
 /** In the child: what it prints is the log's. A terminal takes the place of these later. */
-export function planLogStreams({ pump }: Detachment): Act {
-  const { stdout, stderr } = pump === undefined ? { stdout: LOG_FD, stderr: LOG_FD } : PUMPED;
+export function planLogStreams(detachment: Detachment): Act {
+  const direct = !isElsewhere(detachment);
+  const { stdout, stderr } = direct ? { stdout: LOG_FD, stderr: LOG_FD } : PUMPED;
   return {
     what: "write its output to the log",
-    why: pump === undefined
+    why: direct
       ? "no process stands between the command and the file"
-      : "by the process that has the times",
+      : "by way of who writes down when it was printed",
     shell: [],
     steps: [step("dup3", [stdout, 1, 0]), step("dup3", [stderr, 2, 0])],
   };
@@ -129,8 +132,8 @@ export function planLogStreams({ pump }: Detachment): Act {
  *
  * @param relays whether it passes a terminal's output on: that goes to the log.
  */
-export function planLetGo({ pump }: Detachment, relays: boolean): Act {
-  const own = !relays ? 0 : pump === undefined ? LOG_FD : PUMPED.stdout;
+export function planLetGo(detachment: Detachment, relays: boolean): Act {
+  const own = !relays ? 0 : isElsewhere(detachment) ? PUMPED.stdout : LOG_FD;
   return {
     what: "let go of the caller",
     why: "the command has begun: the caller's streams are theirs again, and they go on",
@@ -139,12 +142,17 @@ export function planLetGo({ pump }: Detachment, relays: boolean): Act {
       step("dup3", [own, 1, 0]),
       step("dup3", [own, 2, 0]),
       step("close", [LOG_FD]),
-      ...(pump === undefined ? [] : closePumped()),
+      ...(isElsewhere(detachment) ? closePumped() : []),
       step("write", [WRITE_FD, text("1"), 1], { onNegative: "next" }),
       // One that is started again has none.
       step("close", [WRITE_FD], { onNegative: "next" }),
     ],
   };
+}
+
+/** Not written to a file by the command itself. */
+function isElsewhere({ pump, journald }: Detachment): boolean {
+  return pump !== undefined || journald !== undefined;
 }
 
 /** In the half that the caller waits for: the id is printed when the command has begun. */

@@ -12,6 +12,8 @@ export interface Detachment {
   readonly input?: string;
   /** A pump writes to the log, with times, and begins new files; absent: it is written to directly. */
   readonly pump?: LogRotation;
+  /** Its output goes to the journal of systemd, under this name; there is no log then. */
+  readonly journald?: string;
   /** The file that the monitor's process id is written to, in seven digits. */
   readonly monitorFile: string;
   /** Whether it is started again when it ends; absent: never. */

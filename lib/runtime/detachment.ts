@@ -14,7 +14,12 @@ export function detachmentOf(
     RunOptions,
     "detach" | "logDriver" | "logRotation" | "restart" | "interactive" | "tty"
   >,
-  { stateDir, dataDir, keep }: { readonly stateDir: string; readonly dataDir: string; readonly keep: boolean },
+  { name, stateDir, dataDir, keep }: {
+    readonly name: string;
+    readonly stateDir: string;
+    readonly dataDir: string;
+    readonly keep: boolean;
+  },
 ): { readonly detachment?: Detachment } {
   if (!detach) return {};
   // That of a container which is removed at its end goes with its state.
@@ -22,7 +27,8 @@ export function detachmentOf(
   return {
     detachment: {
       monitorFile: `${stateDir}/${MONITOR_FILE}`,
-      ...(logDriver === "none" ? {} : { log }),
+      ...(logDriver === "file" || logDriver === "local" ? { log } : {}),
+      ...(logDriver === "journald" ? { journald: name } : {}),
       ...(logRotation === undefined ? {} : { pump: logRotation }),
       ...(interactive && !tty ? { input: `${stateDir}/${INPUT_FILE}` } : {}),
       ...(restart === undefined ? {} : { restart: restartOf(restart, stateDir) }),

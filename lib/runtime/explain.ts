@@ -56,7 +56,7 @@ export async function explainContainer(
     name: id,
     ...where,
     prepared: true,
-    ...detachmentOf(options, where),
+    ...detachmentOf(options, { name: id, ...where }),
     ...(network === undefined ? {} : { network }),
     finish: { argv: ["/usr/local/bin/paddock", "finish", id], env: [] },
   });

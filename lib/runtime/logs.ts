@@ -119,7 +119,9 @@ function withTime({ time, bytes }: LogLine): Uint8Array {
 function openLog({ id, record }: SeenContainer): Deno.FsFile {
   if (record?.log === undefined) {
     throw new PaddockError(`nobody keeps what container '${id}' prints`, {
-      hint: record?.detached ? "it was run with --log-driver none" : "only those in the background have a log: run -d",
+      hint: record?.detached
+        ? "it was run with --log-driver none, or journald: journalctl -t NAME"
+        : "only those in the background have a log: run -d",
     });
   }
   try {

@@ -256,7 +256,7 @@ function choosePlace(options: RunOptions, image: OpenedImage, owned: OwnedContai
     dataDir,
     prepared: true,
     keep,
-    ...detachmentOf(options, { stateDir: owned.directory, dataDir, keep }),
+    ...detachmentOf(options, { name: options.name ?? owned.id, stateDir: owned.directory, dataDir, keep }),
     finish: { argv: finishCommand(options, owned.id), env: finishEnvironment() },
   };
 }

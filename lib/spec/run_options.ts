@@ -11,7 +11,7 @@ import type { NetworkChoice, NetworkWishes } from "./network.ts";
 import type { PullPolicy, RegistryOptions } from "./registry_options.ts";
 
 /** Where the output of a container in the background goes: a file of its own, or nowhere. */
-export type LogDriver = "file" | "local" | "none";
+export type LogDriver = "file" | "local" | "journald" | "none";
 
 /** When a log is renamed, so that a new one begins; of `local` alone. */
 export interface LogRotationOption {
