@@ -143,7 +143,11 @@ function decide({ stateDir, journal }: Setting, { onFailure, stoppingFile }: Res
   return {
     what: "see whether it is to be started again",
     why: "by its restart policy, unless it was asked to end",
-    shell: [],
+    shell: [
+      `code=$?; [ -e ${stoppingFile} ] && exit $code`,
+      ...(onFailure === undefined ? [] : ["[ $code = 0 ] && exit"]),
+      ...(most === undefined ? [] : [`[ $restarts -ge ${most} ] && exit $code`]),
+    ],
     steps: [
       step("faccessat", [AT_FDCWD, text(stoppingFile), 0], {
         label: "restart",
@@ -202,7 +206,7 @@ function pause({ stoppingFile }: RestartPlan): Act {
   return {
     what: "wait before it is started again",
     why: "what fails at once must not keep the host busy",
-    shell: [],
+    shell: ["sleep 0.1 # the next time 0.2, 0.4, … 60"],
     steps: [
       step("@add", [{ block: TIMES }, result("restart.pause")]),
       step("rt_sigtimedwait", [{ region: "mask" }, { region: "info" }, previous(), 8], {
@@ -225,7 +229,7 @@ function execute({ name }: Setting): Act {
   return {
     what: "execute itself once more",
     why: "the same file does the same again, in memory that is as it was at first",
-    shell: [],
+    shell: ['exec "$0" again'],
     steps: [
       step("execve", [text("/proc/self/exe"), stringVector([`paddock: ${name}`, "again"]), stringVector([])], {
         onNegative: "leftovers",

@@ -49,6 +49,13 @@ Deno.test("each policy asks what it has to", () => {
   assertEquals([often.length, often.includes(5)], [always.length + 2, true]);
 });
 
+Deno.test("explain shows what is asked, the pause and the start", () => {
+  const lines = actsOf(plan({ onFailure: { atMost: 4 } }), "after the container").flatMap(({ shell }) => shell);
+  for (const part of ["/run/paddock/web/stopping", "-ge 4", "sleep 0.1", 'exec "$0" again']) {
+    assert(lines.some((line) => line.includes(part)), lines.join("\n"));
+  }
+});
+
 Deno.test("one that is started again assembles for both architectures", () => {
   for (const arch of ["x86_64", "aarch64"] as const) assert(assemble(plan({ onFailure: {} }, arch)).length > 0);
 });
