@@ -17,11 +17,8 @@ import { readMount, readTmpfs, readVolume } from "./values/mounts.ts";
 import { readNetworkFlags } from "./values/network.ts";
 import * as value from "./values/process.ts";
 import { readRegistryOptions } from "./values/registry.ts";
+import { readRoots } from "./values/roots.ts";
 import { allValues, isOn, lastValue } from "./words.ts";
-
-/** Where state and storage are unless the user says otherwise. */
-export const DEFAULT_ROOT = "/run/paddock";
-export const DEFAULT_DATA_ROOT = "/var/lib/paddock";
 
 /** docker's size of `/dev/shm`. */
 const SHM_SIZE = 64 * 1024 * 1024;
@@ -61,14 +58,6 @@ export function readRunOptions(words: Words, host: Host): RunOptions {
   };
   refuseContradictions(options);
   return options;
-}
-
-/** `--root` and `--data-root`. */
-export function readRoots(words: Words, host: Host): Pick<RunOptions, "root" | "dataRoot"> {
-  return {
-    root: readFlag(words, "root", (text) => resolveHostPath(text, host)) ?? DEFAULT_ROOT,
-    dataRoot: readFlag(words, "data-root", (text) => resolveHostPath(text, host)) ?? DEFAULT_DATA_ROOT,
-  };
 }
 
 type Part<K extends keyof RunOptions> = Pick<RunOptions, K>;

@@ -5,7 +5,7 @@
  */
 import { describeErrno } from "../base/errno.ts";
 import { PaddockError } from "../base/errors.ts";
-import { AT, E, O } from "./fs.ts";
+import { AT, E, O } from "./constants.ts";
 import { syscall } from "./syscall.ts";
 
 /** A container's directory in one hierarchy, as found below the mount point. */

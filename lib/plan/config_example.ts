@@ -13,9 +13,9 @@ import {
   DEFAULT_PATH,
   DEVICE_RULES,
   MASKED_PATHS,
-  OCI_VERSION,
   READONLY_PATHS,
 } from "../spec/defaults.ts";
+import { OCI_VERSION } from "../spec/oci_version.ts";
 import type { Setting } from "./setting.ts";
 
 /** What of an example differs from the plain one; a part that is given replaces that part's fields one by one. */

@@ -33,12 +33,11 @@ import { EXEC_FIFO, START_REPORT } from "../state/bundle_container.ts";
 import { createContainer, type OwnedContainer, RECORD_FILE } from "../state/container.ts";
 import type { Roots } from "../state/root.ts";
 import { type Given, type Handed, takeDescriptors, withVariables } from "./descriptors.ts";
-import { eraseContainer } from "./erase_container.ts";
+import { findPresent } from "./find_present.ts";
 import { withHome } from "./home.ts";
 import { compileFilter } from "./filter.ts";
 import { prepareCgroup } from "./prepare_cgroup.ts";
-import { findPresent } from "./prepare.ts";
-import { requireRoot } from "./run.ts";
+import { requireRoot } from "./require_root.ts";
 import type { Voice } from "./voice.ts";
 
 /** What `create` is told. */
@@ -87,8 +86,10 @@ export async function createFromBundle(options: CreateOptions, voice: Voice): Pr
     return await create(options, facts, config, { filter, handed }, owned);
   } catch (error) {
     // Without a record nothing was made, and a cgroup of that name is another's.
-    if (isThere(`${owned.directory}/${RECORD_FILE}`)) await eraseContainer(owned, options);
-    else owned.remove();
+    if (isThere(`${owned.directory}/${RECORD_FILE}`)) {
+      const { eraseContainer } = await import("./erase_container.ts");
+      await eraseContainer(owned, options);
+    } else owned.remove();
     throw error;
   }
 }

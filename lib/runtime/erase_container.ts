@@ -5,17 +5,12 @@
  *
  * @module
  */
-import { encodeText } from "../base/byte_string.ts";
 import { describeErrno } from "../base/errno.ts";
-import type { MountFact } from "../host/facts.ts";
-import { parseMountInfo } from "../host/mountinfo.ts";
 import { PARENT, removeCgroups } from "../kernel/cgroup.ts";
-import { openDirectory } from "../kernel/fs.ts";
-import { removeTreeAt } from "../kernel/remove_tree.ts";
 import { syscall } from "../kernel/syscall.ts";
 import { type OwnedContainer, readRecord } from "../state/container.ts";
 import { recordEvent } from "../state/journal.ts";
-import { dataDirectoryOf, isThere, readOwner } from "../state/data_directory.ts";
+import { dataDirectoryOf, isThere } from "../state/data_directory.ts";
 import type { ContainerRecord } from "../state/record.ts";
 import type { Roots } from "../state/root.ts";
 
@@ -40,6 +35,9 @@ export async function eraseContainer(
   problems.push(...(record?.resctrlPaths ?? []).flatMap(removeResctrl));
   const own = dataDirectoryOf(roots.dataRoot, owned.id);
   for (const directory of new Set([record?.dataDir ?? own, own])) {
+    // One from a bundle has none.
+    if (!isThere(directory)) continue;
+    const { removeDataDirectory } = await import("./remove_data_directory.ts");
     problems.push(...removeDataDirectory(directory, owned.directory));
   }
   if (problems.length > 0) owned.lock.release();
@@ -58,7 +56,7 @@ export async function removeCgroupsOf(id: string, record: ContainerRecord | unde
     const problems = await attempt(() => endScope(unit, cgroupPaths));
     if (problems.length > 0) return problems;
   }
-  const paths = record?.cgroupPaths.filter(isThere) ?? findCgroupsOf(id);
+  const paths = record?.cgroupPaths.filter(isThere) ?? await findCgroupsOf(id);
   return paths.length === 0 ? [] : await attempt(() => removeCgroups(paths));
 }
 
@@ -82,31 +80,10 @@ export function removeResctrl(path: string): Problem[] {
 }
 
 /** Where the cgroups of a container without a record are: a launcher that stands alone writes none. */
-function findCgroupsOf(id: string): string[] {
+async function findCgroupsOf(id: string): Promise<string[]> {
+  const { readMounts } = await import("./remove_data_directory.ts");
   return readMounts().filter(({ type }) => type === "cgroup" || type === "cgroup2")
     .map(({ target }) => `${target}/${PARENT}/${id}`).filter(isThere);
-}
-
-/**
- * Removes a container's data directory, unless it belongs to another state directory than the one given.
- *
- * Nothing should be mounted in there: a container's mounts are in its own namespace. Should there be a mount all the
- * same it is taken off first, and where that fails nothing is removed, because a removal would go on inside it.
- */
-export function removeDataDirectory(directory: string, stateDirectory: string): Problem[] {
-  if (!isThere(directory)) return [];
-  const owner = readOwner(directory);
-  if (owner !== undefined && owner !== stateDirectory && isThere(owner)) return [];
-  const problems = unmountBelow(directory);
-  if (problems.length > 0) return problems;
-  try {
-    const slash = directory.lastIndexOf("/");
-    using parent = openDirectory(directory.slice(0, slash));
-    removeTreeAt(parent.number, encodeText(directory.slice(slash + 1)));
-    return [];
-  } catch (error) {
-    return [`${directory}: ${(error as Error).message}`];
-  }
 }
 
 /** Does something, and gives what went wrong with it. */
@@ -117,19 +94,4 @@ export async function attempt(body: () => Promise<void>): Promise<Problem[]> {
   } catch (error) {
     return [(error as Error).message];
   }
-}
-
-const MNT_DETACH = 2;
-
-/** Takes off every mount at or below a directory, the last one first. */
-export function unmountBelow(directory: string): Problem[] {
-  const below = readMounts().filter(({ target }) => target === directory || target.startsWith(`${directory}/`));
-  return below.reverse().flatMap(({ target }) => {
-    const answer = syscall("umount2", target, MNT_DETACH);
-    return answer < 0 ? [`umount2 ${target}: ${describeErrno(-answer)}`] : [];
-  });
-}
-
-function readMounts(): MountFact[] {
-  return parseMountInfo(Deno.readTextFileSync("/proc/self/mountinfo"));
 }

@@ -18,6 +18,7 @@ import { grantCapabilities } from "../spec/grantable.ts";
 import { parseConfigText, parseProcess } from "../spec/parse.ts";
 import { resolveUser } from "../spec/users.ts";
 import { checkConfig } from "../spec/validate.ts";
+import { COMMAND_FILE } from "../state/exec_session.ts";
 import { recordEvent } from "../state/journal.ts";
 import { makeDirectory, type Roots } from "../state/root.ts";
 import { type LiveContainer, openLive } from "./container_processes.ts";
@@ -25,8 +26,7 @@ import { takeDescriptors } from "./descriptors.ts";
 import { chooseCgroups, parseSubCgroups } from "./exec_cgroups.ts";
 import { withHome } from "./home.ts";
 import { compileFilter } from "./filter.ts";
-import { COMMAND_FILE } from "./finish_exec.ts";
-import { requireRoot } from "./run.ts";
+import { requireRoot } from "./require_root.ts";
 import type { Voice } from "./voice.ts";
 
 /** What `exec` is told. */

@@ -6,13 +6,11 @@
 import { EXIT, PaddockError } from "../base/errors.ts";
 import { decodeData } from "../program/decode.ts";
 import { readRecord } from "../state/container.ts";
+import { COMMAND_FILE } from "../state/exec_session.ts";
 import type { Roots } from "../state/root.ts";
 import { explainDeath } from "./explain_death.ts";
 import { explainFault } from "./explain_fault.ts";
 import type { Voice } from "./voice.ts";
-
-/** The file in a session's directory with the words of its command. */
-export const COMMAND_FILE = "command.json";
 
 /** Engines tell by these words of runc's what is to blame, the image or the runtime (podman: exit codes 126 and 127). */
 export function inWordsOfEngines(error: PaddockError): PaddockError {

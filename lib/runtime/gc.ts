@@ -19,7 +19,8 @@ import {
 } from "../state/container.ts";
 import { dataDirectoryOf, isThere, listDataIds, readKeptRecord, readOwner } from "../state/data_directory.ts";
 import type { Roots } from "../state/root.ts";
-import { eraseContainer, type Problem, removeCgroupsOf, removeDataDirectory } from "./erase_container.ts";
+import { eraseContainer, type Problem, removeCgroupsOf } from "./erase_container.ts";
+import { removeDataDirectory } from "./remove_data_directory.ts";
 import { findOrphanCgroups, hasLivingLauncher, removeOrphanCgroup } from "./orphan_cgroups.ts";
 
 /** One thing that was left. */

@@ -3,4 +3,4 @@
  *
  * @module
  */
-export { OCI_VERSION } from "../spec/defaults.ts";
+export { OCI_VERSION } from "../spec/oci_version.ts";

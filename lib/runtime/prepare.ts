@@ -6,7 +6,6 @@
 import { PaddockError } from "../base/errors.ts";
 import { confinesDevices } from "../cgroup/route.ts";
 import type { Facts } from "../host/facts.ts";
-import { RootView } from "../image/root_files.ts";
 import type { CachedRun } from "../plan/seen.ts";
 import type { Setting } from "../plan/setting.ts";
 import { rootfsPath } from "../plan/rootfs.ts";
@@ -18,6 +17,7 @@ import { checkConfig } from "../spec/validate.ts";
 import { INPUT_FILE, LOG_FILE, MONITOR_FILE } from "../state/container.ts";
 import { HEALTH_FILE } from "../state/health.ts";
 import { compileFilter, withProfile } from "./filter.ts";
+import { findPresent } from "./find_present.ts";
 import type { OpenedImage } from "./open_image.ts";
 import type { Place } from "./place.ts";
 import { lookUpSurroundings, readHostResolvConf } from "./surroundings.ts";
@@ -110,14 +110,6 @@ function etcFiles(options: RunOptions, config: Config, addresses?: readonly stri
   };
   for (const { destination } of config.mounts) delete files[destination];
   return files;
-}
-
-/** Which mount points are there already, as far as they lie in the image and not on another mount. */
-export function findPresent(points: readonly string[], layers: readonly string[]): Set<string> {
-  const inImage = points.filter((path) => !points.some((other) => path.startsWith(`${other}/`)));
-  if (layers.length === 0) return new Set();
-  using root = new RootView(layers);
-  return new Set(inImage.filter((path) => root.has(path)));
 }
 
 /** What the source of each bind mount is: the kernel mounts a directory onto a directory, and all else onto a file. */

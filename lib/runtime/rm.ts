@@ -15,7 +15,7 @@ import {
 import { isLocked } from "../state/lock.ts";
 import type { Roots } from "../state/root.ts";
 import { checkTransition } from "../state/status.ts";
-import { deleteBundle } from "./bundle_verbs.ts";
+import { deleteBundle } from "./delete_bundle.ts";
 import { eraseContainer } from "./erase_container.ts";
 import { endForGood, killWhileLocked } from "./stopping.ts";
 import type { Voice } from "./voice.ts";

@@ -45,6 +45,7 @@ import { placeNetwork, withHostsFile } from "./place_network.ts";
 import { prepareContainer } from "./prepare.ts";
 import { prepareCgroup } from "./prepare_cgroup.ts";
 import { relabelVolumes } from "./relabel.ts";
+import { requireRoot } from "./require_root.ts";
 import type { Voice } from "./voice.ts";
 import { fillVolumes, hasVolumes, listVolumes, mountVolumes } from "./volumes.ts";
 
@@ -74,14 +75,6 @@ export async function runContainer(options: RunOptions, beginning: Beginning, vo
     await eraseContainer(owned, options);
     throw error;
   }
-}
-
-/**
- * @throws PaddockError unless this is root.
- */
-export function requireRoot(facts: Facts): void {
-  if (facts.uid === 0) return;
-  throw new PaddockError("only root may make containers here", { hint: "call it with sudo" });
 }
 
 /** The image is there: what can be known to go wrong with the new one has not. */

@@ -14,7 +14,6 @@
 import { PaddockError } from "../base/errors.ts";
 import { isName } from "../base/names.ts";
 import { isThere, syscall } from "../kernel/syscall.ts";
-import { decodeData } from "../program/decode.ts";
 import {
   type BundleContainer,
   EXEC_FIFO,
@@ -24,10 +23,6 @@ import {
 } from "../state/bundle_container.ts";
 import { findContainers } from "../state/container.ts";
 import type { Roots } from "../state/root.ts";
-import { endBundle, removeBundle } from "./bundle_verbs.ts";
-import { explainFault } from "./explain_fault.ts";
-import { inWordsOfEngines } from "./finish_exec.ts";
-import { readHooks, runPoststart } from "./hooks.ts";
 import type { Voice } from "./voice.ts";
 
 /** True for the id of a container that was made from a bundle, and for one that there is none of: engines ask so. */
@@ -77,19 +72,26 @@ function waitUntilClosed(fd: number): void {
 /** What comes after the exec. Where that has not come to pass, or a hook fails, nothing stays. */
 async function follow(seen: BundleContainer, roots: Roots, voice: Voice): Promise<void> {
   try {
-    const failure = readFailure(seen);
+    const failure = await readFailure(seen);
     if (failure !== undefined) throw failure;
+    const { readHooks, runPoststart } = await import("./hooks.ts");
     runPoststart(readHooks(seen.directory, seen.id, seen.record), seen.pid ?? 0);
   } catch (error) {
+    const { endBundle, removeBundle } = await import("./delete_bundle.ts");
     await endBundle(seen);
     await removeBundle(seen, roots, voice);
     throw error;
   }
 }
 
-function readFailure({ directory, record }: BundleContainer): PaddockError | undefined {
+async function readFailure({ directory, record }: BundleContainer): Promise<PaddockError | undefined> {
   const data = Deno.readFileSync(`${directory}/${START_REPORT}`);
   if (data.length === 0) return undefined;
+  const [{ decodeData }, { explainFault }, { inWordsOfEngines }] = await Promise.all([
+    import("../program/decode.ts"),
+    import("./explain_fault.ts"),
+    import("./finish_exec.ts"),
+  ]);
   const program = decodeData(data);
   return program.fault === undefined ? undefined : inWordsOfEngines(explainFault(program, program.fault, record));
 }

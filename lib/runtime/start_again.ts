@@ -17,7 +17,8 @@ import type { Roots } from "../state/root.ts";
 import { checkTransition } from "../state/status.ts";
 import { removeCgroupsOf } from "./erase_container.ts";
 import { readOrigin } from "./origin.ts";
-import { launchContainer, requireRoot } from "./run.ts";
+import { requireRoot } from "./require_root.ts";
+import { launchContainer } from "./run.ts";
 import type { Voice } from "./voice.ts";
 
 /**

@@ -21,7 +21,7 @@ import { lockDirectory } from "../state/lock.ts";
 import type { Roots } from "../state/root.ts";
 import { type LiveContainer, openLive } from "./container_processes.ts";
 import { applyUpdate } from "./apply_update.ts";
-import { requireRoot } from "./run.ts";
+import { requireRoot } from "./require_root.ts";
 import { updateIntelRdt } from "./update_rdt.ts";
 import type { Voice } from "./voice.ts";
 

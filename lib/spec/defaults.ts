@@ -6,9 +6,6 @@
  */
 import type { Device, DeviceRule, Mount, NamespaceType } from "./config.ts";
 
-/** The version of the specification that Configs made here follow. */
-export const OCI_VERSION = "1.3.0";
-
 /** docker's search path for programs. */
 export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Config, Mount, Namespace } from "./config.ts";
-import { DEFAULT_PATH, MASKED_PATHS, OCI_VERSION, READONLY_PATHS } from "./defaults.ts";
+import { DEFAULT_PATH, MASKED_PATHS, READONLY_PATHS } from "./defaults.ts";
+import { OCI_VERSION } from "./oci_version.ts";
 
 /** Whom a container of an ordinary user belongs to on the host. */
 export interface RootlessIds {

@@ -5,7 +5,7 @@
  * @module
  */
 import { CAPABILITIES } from "../base/capabilities.ts";
-import { OCI_VERSION } from "./defaults.ts";
+import { OCI_VERSION } from "./oci_version.ts";
 import { MEMORY_FLAGS, MEMORY_MODES } from "./kernel_names.ts";
 import { listMountWords } from "./mount_words.ts";
 import { NAMESPACE_TYPES } from "./parse.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describeFeatures } from "./features.ts";
-import { OCI_VERSION } from "./defaults.ts";
+import { OCI_VERSION } from "./oci_version.ts";
 import { parseConfig } from "./parse.ts";
 
 const FEATURES = describeFeatures({ version: "1.2.3", hooks: [], seccomp: { enabled: true } });

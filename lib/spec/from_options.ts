@@ -15,10 +15,10 @@ import {
   DEFAULT_PATH,
   MASKED_PATHS,
   NETWORK_SYSCTLS,
-  OCI_VERSION,
   READONLY_PATHS,
 } from "./defaults.ts";
 import { mergeHealthcheck } from "./health.ts";
+import { OCI_VERSION } from "./oci_version.ts";
 import type { ImageConfig } from "./image_config.ts";
 import { buildMounts } from "./mounts_from_options.ts";
 import { buildDevices, buildResources, type DeviceNode } from "./resources_from_options.ts";

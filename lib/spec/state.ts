@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { OCI_VERSION } from "./defaults.ts";
+import { OCI_VERSION } from "./oci_version.ts";
 
 /** What the state says. */
 export interface StateFields {

@@ -16,7 +16,7 @@
  */
 import { PaddockError } from "../base/errors.ts";
 import { checkName, isName, launcherOf, makeId } from "../base/names.ts";
-import { AT } from "../kernel/fs.ts";
+import { AT } from "../kernel/constants.ts";
 import { must, syscall } from "../kernel/syscall.ts";
 import {
   dataDirectoryOf,

@@ -15,7 +15,7 @@
  */
 import { PaddockError } from "../base/errors.ts";
 import { isName } from "../base/names.ts";
-import { AT, E } from "../kernel/fs.ts";
+import { AT, E } from "../kernel/constants.ts";
 import { must, syscall } from "../kernel/syscall.ts";
 import { type ContainerRecord, parseRecord } from "./record.ts";
 import { ensurePrivateDirectory, makeDirectory } from "./root.ts";

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { AT, LOCK, O } from "../kernel/fs.ts";
+import { AT, LOCK, O } from "../kernel/constants.ts";
 import { syscall } from "../kernel/syscall.ts";
 import type { ContainerRecord } from "./record.ts";
 import { ensurePrivateDirectory } from "./root.ts";

@@ -14,7 +14,7 @@
  *
  * @module
  */
-import { AT } from "../kernel/fs.ts";
+import { AT } from "../kernel/constants.ts";
 import { syscall } from "../kernel/syscall.ts";
 import { ensurePrivateDirectory, makeDirectory } from "./root.ts";
 

@@ -8,7 +8,7 @@
  */
 import { describeErrno } from "../base/errno.ts";
 import { PaddockError } from "../base/errors.ts";
-import { AT, E, LOCK, O } from "../kernel/fs.ts";
+import { AT, E, LOCK, O } from "../kernel/constants.ts";
 import { must, syscall } from "../kernel/syscall.ts";
 
 /** A lock that is held. */

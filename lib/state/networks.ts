@@ -17,7 +17,7 @@
  */
 import { PaddockError } from "../base/errors.ts";
 import { checkName, isName } from "../base/names.ts";
-import { AT } from "../kernel/fs.ts";
+import { AT } from "../kernel/constants.ts";
 import { isThere, must, syscall } from "../kernel/syscall.ts";
 import type { NetworkDefinition } from "../spec/network.ts";
 import { replaceFile } from "./container.ts";

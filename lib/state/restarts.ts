@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { AT } from "../kernel/fs.ts";
+import { AT } from "../kernel/constants.ts";
 import { syscall } from "../kernel/syscall.ts";
 import { isThere } from "./data_directory.ts";
 

@@ -5,7 +5,7 @@
  */
 import { describeErrno } from "../base/errno.ts";
 import { PaddockError } from "../base/errors.ts";
-import { AT, E, S } from "../kernel/fs.ts";
+import { AT, E, S } from "../kernel/constants.ts";
 import { must, syscall } from "../kernel/syscall.ts";
 
 /** Where a paddock keeps its things. */

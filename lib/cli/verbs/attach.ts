@@ -5,7 +5,7 @@
  */
 import { readDetachKeys } from "../../base/detach_keys.ts";
 import type { AttachOptions, CallerStreams } from "../../runtime/attach.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { readFlag } from "../values/flag.ts";
 import { isOn } from "../words.ts";

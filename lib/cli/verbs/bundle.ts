@@ -6,16 +6,17 @@
 import { formatTable } from "../../base/text.ts";
 import { UsageError } from "../../base/errors.ts";
 import { findSignal } from "../../base/signals.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { speakOn } from "../voice.ts";
 import { isOn, lastValue } from "../words.ts";
 
 const load = () => import("../../runtime/bundle_verbs.ts");
+const loadState = () => import("../../runtime/read_state.ts");
 
 /** `paddock state ID`: its state as JSON. */
 export async function state(words: Words, host: Host): Promise<number> {
-  host.print(`${JSON.stringify((await load()).readState(idOf(words), readRoots(words, host)), null, 2)}\n`);
+  host.print(`${JSON.stringify((await loadState()).readState(idOf(words), readRoots(words, host)), null, 2)}\n`);
   return 0;
 }
 
@@ -33,13 +34,14 @@ export async function kill(words: Words, host: Host): Promise<number> {
 
 /** `paddock delete ID`. */
 export async function remove(words: Words, host: Host): Promise<number> {
-  await (await load()).deleteBundle(idOf(words), isOn(words, "force"), readRoots(words, host), speakOn(host, words));
+  const { deleteBundle } = await import("../../runtime/delete_bundle.ts");
+  await deleteBundle(idOf(words), isOn(words, "force"), readRoots(words, host), speakOn(host, words));
   return 0;
 }
 
 /** `paddock list`. */
 export async function list(words: Words, host: Host): Promise<number> {
-  const states = (await load()).listStates(readRoots(words, host));
+  const states = (await loadState()).listStates(readRoots(words, host));
   if (isOn(words, "quiet")) host.print(states.map(({ id }) => `${id}\n`).join(""));
   else if (lastValue(words, "format") === "json") host.print(`${JSON.stringify(states)}\n`);
   else {

@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../../base/errors.ts";
 import type { ImageOptions } from "../../runtime/criu/checkpoint.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { readFlag, readFlags, readInteger, resolveHostPath } from "../values/flag.ts";
 import { speakOn } from "../voice.ts";

@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../../base/errors.ts";
 import type { CopyEnd } from "../../runtime/cp.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { speakOn } from "../voice.ts";
 import { isOn } from "../words.ts";

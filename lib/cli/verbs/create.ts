@@ -5,7 +5,7 @@
  */
 import type { CreateOptions } from "../../runtime/create.ts";
 import { UsageError } from "../../base/errors.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { speakOn } from "../voice.ts";
 import { readCgroupManager } from "../values/cgroup_manager.ts";

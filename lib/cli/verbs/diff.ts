@@ -5,7 +5,7 @@
  */
 import { decodeText } from "../../base/byte_string.ts";
 import { escapeControl } from "../../base/text.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { isOn } from "../words.ts";
 

@@ -8,7 +8,7 @@ import { parseDuration } from "../../base/sizes.ts";
 import { didYouMean, escapeControl } from "../../base/text.ts";
 import type { JournalEvent } from "../../state/journal.ts";
 import { formatByTemplate } from "../go_template.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { readFlag, readFlags, readPair } from "../values/flag.ts";
 import { readMoment } from "../values/moment.ts";

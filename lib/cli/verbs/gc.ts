@@ -6,7 +6,7 @@
 import { EXIT } from "../../base/errors.ts";
 import { escapeControl } from "../../base/text.ts";
 import type { GcReport } from "../../runtime/gc.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { isOn } from "../words.ts";
 

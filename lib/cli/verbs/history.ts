@@ -7,7 +7,7 @@ import { formatSize } from "../../base/sizes.ts";
 import { escapeControl, formatAge, formatTable } from "../../base/text.ts";
 import type { HistoryLine } from "../../runtime/inspect.ts";
 import { formatByTemplate } from "../go_template.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { isOn, lastValue } from "../words.ts";
 

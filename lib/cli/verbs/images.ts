@@ -6,7 +6,7 @@
 import { formatSize } from "../../base/sizes.ts";
 import { formatAge, formatTable } from "../../base/text.ts";
 import type { ListedImage } from "../../runtime/named_images.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { isOn } from "../words.ts";
 

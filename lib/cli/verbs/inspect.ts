@@ -7,7 +7,7 @@ import { EXIT, UsageError } from "../../base/errors.ts";
 import type { InspectType } from "../../runtime/inspect.ts";
 import { formatByTemplate } from "../go_template.ts";
 import { reportError } from "../report.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { isOn, lastValue } from "../words.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { readFlag, readInteger } from "../values/flag.ts";
 import { readMoment } from "../values/moment.ts";

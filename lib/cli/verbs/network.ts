@@ -8,7 +8,7 @@ import { checkName } from "../../base/names.ts";
 import { didYouMean, formatTable } from "../../base/text.ts";
 import type { SeenNetwork } from "../../runtime/networks.ts";
 import { reportError } from "../report.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { readFlag, readFlags, readInteger, readPair } from "../values/flag.ts";
 import { allValues, isOn } from "../words.ts";

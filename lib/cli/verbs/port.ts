@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../../base/errors.ts";
 import type { Port } from "../../spec/network.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { isOn } from "../words.ts";
 

@@ -10,7 +10,7 @@ import { nameCause } from "../../runtime/cause.ts";
 import type { ContainerView } from "../../runtime/container_view.ts";
 import type { PsOptions } from "../../runtime/ps.ts";
 import { formatList } from "../list_format.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { readFlag, readInteger, readPair } from "../values/flag.ts";
 import { redraw } from "../redraw.ts";

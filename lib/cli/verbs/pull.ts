@@ -4,7 +4,7 @@
  * @module
  */
 import { completeCredentials } from "../credentials.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { readRegistryOptions } from "../values/registry.ts";
 import { speakOn, stayQuiet } from "../voice.ts";

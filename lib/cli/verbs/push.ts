@@ -7,7 +7,7 @@ import { UsageError } from "../../base/errors.ts";
 import { parseSize } from "../../base/sizes.ts";
 import type { PushRequest } from "../../runtime/push.ts";
 import { completeCredentials } from "../credentials.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { readFlag, resolveHostPath } from "../values/flag.ts";
 import { readRegistryOptions } from "../values/registry.ts";

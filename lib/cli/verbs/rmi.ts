@@ -5,7 +5,7 @@
  */
 import { EXIT, UsageError } from "../../base/errors.ts";
 import { reportError } from "../report.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { isOn } from "../words.ts";
 

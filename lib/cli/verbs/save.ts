@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../../base/errors.ts";
 import type { SaveRequest } from "../../runtime/save.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { readFlag, resolveHostPath } from "../values/flag.ts";
 import { speakOn } from "../voice.ts";

@@ -4,12 +4,10 @@
  * @module
  */
 import { PaddockError, UsageError } from "../../base/errors.ts";
-import { eachContainer } from "../each_container.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { speakOn } from "../voice.ts";
 import { isOn } from "../words.ts";
-import { readPatience } from "./stop.ts";
 
 /** Starts containers that have ended, or lets one go that was created from a bundle. */
 export async function run(words: Words, host: Host): Promise<number> {
@@ -50,8 +48,10 @@ async function startAndAttach(words: Words, host: Host): Promise<number> {
 /** Ends containers and starts them again. */
 export async function restart(words: Words, host: Host): Promise<number> {
   const { stopContainer } = await import("../../runtime/stop.ts");
+  const { readPatience } = await import("./stop.ts");
   const options = readPatience(words);
   const roots = readRoots(words, host);
+  const { eachContainer } = await import("../each_container.ts");
   return await eachContainer("restart", words, host, async (name) => {
     await stopContainer(name, options, roots);
     const { startEach } = await import("../../runtime/start_again.ts");

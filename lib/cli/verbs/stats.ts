@@ -7,7 +7,7 @@ import { formatSize } from "../../base/sizes.ts";
 import type { ContainerUse } from "../../runtime/stats.ts";
 import { formatList } from "../list_format.ts";
 import { redraw } from "../redraw.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { isOn, lastValue } from "../words.ts";
 

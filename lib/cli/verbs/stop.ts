@@ -5,7 +5,7 @@
  */
 import type { StopOptions } from "../../runtime/stop.ts";
 import { eachContainer } from "../each_container.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { readFlag, readInteger } from "../values/flag.ts";
 import { readSignal } from "../values/process.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 
 /** Gives an image one more name. */

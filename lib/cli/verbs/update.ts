@@ -6,7 +6,7 @@
 import { PaddockError, UsageError } from "../../base/errors.ts";
 import { parseSizeOrUnlimited } from "../../base/sizes.ts";
 import type { UpdateRequest } from "../../runtime/update.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { readInteger, resolveHostPath } from "../values/flag.ts";
 import { speakOn } from "../voice.ts";

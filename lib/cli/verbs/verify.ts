@@ -5,7 +5,7 @@
  */
 import { escapeControl } from "../../base/text.ts";
 import type { Verified } from "../../runtime/verify.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 import { speakOn } from "../voice.ts";
 import { isOn } from "../words.ts";

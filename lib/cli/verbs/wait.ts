@@ -4,7 +4,7 @@
  * @module
  */
 import { eachContainer } from "../each_container.ts";
-import { readRoots } from "../run_options.ts";
+import { readRoots } from "../values/roots.ts";
 import type { Host, Words } from "../types.ts";
 
 /** Waits for containers, one after the other, and prints the exit code of each. */

@@ -20,7 +20,7 @@ import { PaddockError } from "../../base/errors.ts";
 import type { Facts } from "../../host/facts.ts";
 import { type Act, flags, previous, type Region, result, type Step, step } from "../../program/step.ts";
 import type { Config, Seccomp } from "../../spec/config.ts";
-import { OCI_VERSION } from "../../spec/defaults.ts";
+import { OCI_VERSION } from "../../spec/oci_version.ts";
 import { CHILD } from "../monitor.ts";
 import { planConnect, sendDescriptor } from "../sockets.ts";
 import type { ListenerState } from "./listener_state.ts";

@@ -10,7 +10,7 @@ import { AT, O } from "../../kernel/fs.ts";
 import { parseConfigText } from "../../spec/parse.ts";
 import { type BundleContainer, openBundleContainer } from "../../state/bundle_container.ts";
 import type { Roots } from "../../state/root.ts";
-import { deleteBundle } from "../bundle_verbs.ts";
+import { deleteBundle } from "../delete_bundle.ts";
 import type { Voice } from "../voice.ts";
 import { listExternalMounts, listExternalNamespaces, readStreams } from "./externals.ts";
 import { type CriuOptions, REQUEST } from "./messages.ts";

@@ -36,7 +36,7 @@ import { createContainer, type OwnedContainer, readRecord, RECORD_FILE } from ".
 import { readBundle } from "../create.ts";
 import { eraseContainer } from "../erase_container.ts";
 import { readHooks, runCreateRuntime } from "../hooks.ts";
-import { requireRoot } from "../run.ts";
+import { requireRoot } from "../require_root.ts";
 import type { Voice } from "../voice.ts";
 import { type ImageOptions, openDirectory, openWork, readVersion, shareOptions, STREAMS_FILE } from "./checkpoint.ts";
 import { listExternalNamespaces, listRestoredMounts } from "./externals.ts";
