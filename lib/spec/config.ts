@@ -240,7 +240,10 @@ export interface SeccompRule {
   readonly args?: readonly SeccompArgument[];
 }
 
-/** A comparison of an argument, `index` from 0; with `SCMP_CMP_MASKED_EQ` `value` is the mask and `valueTwo` what is compared. */
+/**
+ * A comparison of an argument, `index` from 0. With `SCMP_CMP_MASKED_EQ` `value` is the mask and `valueTwo` what is
+ * compared; the others have one value, and what is in `valueTwo` says nothing to them (`man 3 seccomp_rule_add`).
+ */
 export interface SeccompArgument {
   readonly index: number;
   readonly value: Word;
