@@ -8,6 +8,7 @@ import { blobPath, type ContentDigest } from "./content_digest.ts";
 import { requireDigest } from "./content_hash.ts";
 import { parseOldLayer, parseRepositories, parseSavedManifest, type SavedImage } from "./docker_archive.ts";
 import type { ImageFiles } from "./image_files.ts";
+import type { ImageDocumentBytes } from "./image_origin.ts";
 import { readDiffIds } from "./image_config.ts";
 import { JsonPlace, parseJson, readObject } from "./json_place.ts";
 import {
@@ -38,6 +39,16 @@ export interface ImageContents {
   readonly config: string;
   /** The lowest first. */
   readonly layers: readonly LayerFile[];
+  /** As a layout has it; absent in docker's own archives. */
+  readonly origin?: LayoutOrigin;
+}
+
+/** What a layout says of an image. */
+export interface LayoutOrigin {
+  /** From the index of the image, where it has one, down to its manifest. */
+  readonly documents: readonly ImageDocumentBytes[];
+  /** The lowest first. */
+  readonly layers: readonly Descriptor[];
 }
 
 /** An image that was found, not read yet. */
@@ -154,7 +165,8 @@ async function readLayoutImage(
   names: readonly string[],
   entries: readonly IndexEntry[],
 ): Promise<ImageContents> {
-  const { config, layers } = await findManifest(files, { kind: "index", manifests: entries }, 0);
+  const documents: ImageDocumentBytes[] = [];
+  const { config, layers } = await findManifest(files, { kind: "index", manifests: entries }, documents);
   const text = await readBlobText(files, config, CONFIG_BYTES, "the image's configuration");
   const diffIds = readAllDiffIds(text, files.name, layers.length);
   for (const layer of layers) requireSize(files, layer);
@@ -162,12 +174,13 @@ async function readLayoutImage(
     names,
     config: text,
     layers: layers.map(({ digest }, i) => ({ path: blobPath(digest), digest, diffId: diffIds[i]! })),
+    origin: { documents, layers },
   };
 }
 
-/** Goes down through indexes to the manifest for this machine. */
-async function findManifest(files: ImageFiles, index: Index, depth: number): Promise<Manifest> {
-  if (depth > MOST_NESTED) throw new PaddockError(`"${files.name}": indexes within indexes: refused`);
+/** Goes down through indexes to the manifest for this machine. @param documents takes those on the way */
+async function findManifest(files: ImageFiles, index: Index, documents: ImageDocumentBytes[]): Promise<Manifest> {
+  if (documents.length > MOST_NESTED) throw new PaddockError(`"${files.name}": indexes within indexes: refused`);
   const platform = thisPlatform(Deno.build.arch);
   const entry = choosePlatform(index.manifests, platform);
   if (entry === undefined) {
@@ -179,7 +192,8 @@ async function findManifest(files: ImageFiles, index: Index, depth: number): Pro
   }
   const text = await readBlobText(files, entry, MANIFEST_BYTES, "a manifest");
   const found = parseManifest(text, `"${files.name}": ${entry.digest}`, entry.mediaType);
-  return found.kind === "manifest" ? found : await findManifest(files, found, depth + 1);
+  documents.push({ mediaType: entry.mediaType, digest: entry.digest, bytes: new TextEncoder().encode(text) });
+  return found.kind === "manifest" ? found : await findManifest(files, found, documents);
 }
 
 async function readBlobText(files: ImageFiles, blob: Descriptor, limit: number, what: string): Promise<string> {

@@ -28,7 +28,11 @@ export interface ImageFiles extends LayerFiles, Disposable {
   sizeOf(path: string): number | undefined;
   /** A small file, whole. @throws PaddockError where there is none, or it is larger than `limit` bytes. */
   readBytes(path: string, limit: number): Uint8Array<ArrayBuffer>;
+  /** A file of any size, piece by piece; a piece is valid during the call. @throws PaddockError where there is none */
+  copyOut(path: string, write: (bytes: Uint8Array<ArrayBuffer>) => void): void;
 }
+
+const CHUNK = 1 << 20;
 
 /** Where a file's bytes lie. The descriptor is closed with `close`. */
 interface Place {
@@ -61,6 +65,22 @@ abstract class PlacedFiles implements ImageFiles {
     try {
       if (size > limit) throw new PaddockError(`"${this.name}": ${path} is larger than ${limit} bytes: refused`);
       return readExactly(fd, offset, size, `"${this.name}": ${path}`);
+    } finally {
+      close();
+    }
+  }
+
+  copyOut(path: string, write: (bytes: Uint8Array<ArrayBuffer>) => void): void {
+    const { fd, offset, size, close } = this.#require(path);
+    try {
+      const buffer = new Uint8Array(CHUNK);
+      for (let done = 0; done < size;) {
+        const part = buffer.subarray(0, Math.min(CHUNK, size - done));
+        const got = check(`"${this.name}": ${path}`, "read", calls.pread(fd, part, offset + done));
+        if (got === 0) throw new PaddockError(`"${this.name}": ${path} ends too early`);
+        write(part.subarray(0, got));
+        done += got;
+      }
     } finally {
       close();
     }

@@ -16,6 +16,7 @@ import {
   openImageDirectory,
 } from "./image_files.ts";
 import { isLayout } from "./is_layout.ts";
+import { keepLoaded } from "./keep_loaded.ts";
 import { ImageArchiveDetector } from "./magic.ts";
 import { describePlatform, thisPlatform } from "./platform.ts";
 import { type ArchiveSource, openArchive, openSpool } from "./source.ts";
@@ -81,8 +82,12 @@ export async function importAllImages(
 async function importEach(store: ImageStore, files: ImageFiles, options: ExtractOptions): Promise<ImportedImage[]> {
   const imported: ImportedImage[] = [];
   for (const found of listImages(files)) {
-    const { image, warnings } = await importContents(store, files, await found.read(), options);
-    imported.push({ image: image!, warnings });
+    const contents = await found.read();
+    const { image, warnings } = await importContents(store, files, contents, options);
+    const origin = contents.origin === undefined
+      ? undefined
+      : await keepLoaded(store, files, contents.origin, image!.id);
+    imported.push({ image: { ...image!, ...(origin === undefined ? {} : { origin }) }, warnings });
   }
   return imported;
 }

@@ -46,14 +46,15 @@ export async function readKeptTree(dataRoot: string, root: Pick<BlobDescriptor, 
   return { documents: [...documents.values()], blobs: [...blobs.values()], isWhole };
 }
 
-interface Parts {
+/** What a document names. */
+export interface Parts {
   readonly mediaType?: string;
   readonly manifests: readonly BlobDescriptor[];
   readonly blobs: readonly BlobDescriptor[];
 }
 
-/** What a document names: statements about images as well, whose layers are none. */
-function listParts(text: string): Parts {
+/** What a document names: statements about images as well, whose layers are none. Never throws. */
+export function listParts(text: string): Parts {
   let value: Record<string, unknown>;
   try {
     value = Object(JSON.parse(text));

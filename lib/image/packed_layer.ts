@@ -16,6 +16,11 @@ import { LowerTree } from "./lower_tree.ts";
 /** How layers are packed. */
 export type Compression = "none" | "gzip" | "zstd";
 
+/** What is told by a layer's media type, OCI's or docker's. */
+export function compressionOf(mediaType: string): Compression {
+  return /[+.](gzip|zstd)$/.exec(mediaType)?.[1] as Compression | undefined ?? "none";
+}
+
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Takes bytes, valid until it has come to its end. */

@@ -8,10 +8,10 @@ import { readBlob } from "./blobs.ts";
 import { blobPath, type ContentDigest } from "./content_digest.ts";
 import { hashBytes } from "./content_hash.ts";
 import type { NamedImage } from "./image_index.ts";
-import { type BlobDescriptor, findKept, type ImageDocumentBytes, readPacked } from "./image_origin.ts";
+import { type BlobDescriptor, findKept, hasKept, type ImageDocumentBytes, readPacked } from "./image_origin.ts";
 import type { ImageStore } from "./image_store.ts";
 import { type Manifest, MEDIA_TYPES, parseManifest } from "./manifest.ts";
-import { type Compression, packLayer } from "./packed_layer.ts";
+import { type Compression, compressionOf, packLayer } from "./packed_layer.ts";
 import { adjustConfig } from "./save_images.ts";
 
 /** A layer that is to be pushed. */
@@ -30,7 +30,7 @@ export interface LayerFile extends BlobDescriptor {
 
 /** How layers are packed that have not come packed. */
 export interface PackOptions {
-  readonly compression: Compression;
+  readonly compression?: Compression | undefined;
   /** Those that have, too. */
   readonly isForced: boolean;
 }
@@ -58,7 +58,7 @@ export class PushableImage {
     const kept = options.isForced ? undefined : await readKept(store.dataRoot, named, chain.length);
     const layers = chain.map((chainId, i): PushableLayer => {
       const diffId = store.layers.readRecord(chainId)!.diffId as ContentDigest;
-      const known = options.isForced ? undefined : kept?.manifest.layers[i] ?? readPacked(store.dataRoot, chainId);
+      const known = chooseKnown(store.dataRoot, chainId, kept?.manifest.layers[i], options);
       return { chainId, diffId, ...(known === undefined ? {} : { known }) };
     });
     return new PushableImage(store, options, id, config, layers, kept);
@@ -81,7 +81,7 @@ export class PushableImage {
       const path = blob === undefined ? undefined : await findKept(dataRoot, blob);
       if (path !== undefined) return { ...blob!, diffId, path };
     }
-    const compression = known === undefined ? this.options.compression : compressionOf(known.mediaType);
+    const compression = known === undefined ? this.options.compression ?? "gzip" : compressionOf(known.mediaType);
     Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
     const packed = await packLayer(this.store.layers, chainId, compression, directory);
     if (packed.path !== undefined) return { ...packed, path: packed.path };
@@ -119,6 +119,19 @@ export class PushableImage {
   }
 }
 
+/** What a layer came as. A layer of which that is not kept is packed as it was the last time, or as it is asked for. */
+function chooseKnown(
+  dataRoot: string,
+  chainId: string,
+  named: BlobDescriptor | undefined,
+  { compression, isForced }: PackOptions,
+): BlobDescriptor | undefined {
+  if (isForced) return undefined;
+  const known = named ?? readPacked(dataRoot, chainId);
+  if (known === undefined || hasKept(dataRoot, known)) return known;
+  return compression === undefined || compression === compressionOf(known.mediaType) ? known : undefined;
+}
+
 interface Kept extends ImageDocumentBytes {
   readonly manifest: Manifest;
 }
@@ -140,11 +153,6 @@ async function readKept(dataRoot: string, { id, origin }: NamedImage, layers: nu
 async function describeBytes(text: string, mediaType: string): Promise<ImageDocumentBytes> {
   const bytes = new TextEncoder().encode(text);
   return { mediaType, bytes, digest: await hashBytes(bytes) };
-}
-
-/** What is told by a layer's media type, OCI's or docker's. */
-function compressionOf(mediaType: string): Compression {
-  return /[+.](gzip|zstd)$/.exec(mediaType)?.[1] as Compression | undefined ?? "none";
 }
 
 /** The same in OCI's words, as all that is in an OCI manifest has to be. */

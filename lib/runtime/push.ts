@@ -20,7 +20,7 @@ import { type BlobReport, originOf, pushImage, pushIndex, type PushOptions } fro
 import type { RegistryOptions } from "../spec/registry_options.ts";
 import type { Roots } from "../state/root.ts";
 import { requireImage } from "./named_images.ts";
-import type { Voice } from "./voice.ts";
+import type { ProgressBars, Voice } from "./voice.ts";
 
 /** What `push` is told. */
 export interface PushRequest extends PackOptions {
@@ -38,6 +38,8 @@ export interface Pushed {
   /** In full. */
   readonly name: string;
   readonly digest: ContentDigest;
+  /** Bytes of its manifest. */
+  readonly size: number;
 }
 
 /** @throws PaddockError where there is no such image, or the registry does not take it */
@@ -52,8 +54,14 @@ export async function pushNamed(
   using store = ImageStore.open(dataRoot);
   const pushed: Pushed[] = [];
   for (const { image, to } of images) {
-    const { digest } = await pushOne(store, image, to, request, access, voice);
-    pushed.push({ name: to.name, digest });
+    const bars = voice.bars?.();
+    try {
+      const { digest, bytes } = await pushOne(store, image, to, request, access, voice, bars);
+      pushed.push({ name: to.name, digest, size: bytes.length });
+    } finally {
+      bars?.done();
+    }
+    voice.note(`${familiarName(to.name)}: digest ${pushed.at(-1)!.digest}, ${pushed.at(-1)!.size} bytes`);
   }
   return pushed;
 }
@@ -116,6 +124,7 @@ async function pushOne(
   request: PushRequest,
   access: RegistryAccess,
   voice: Voice,
+  bars: ProgressBars | undefined,
 ): Promise<ImageDocumentBytes> {
   const { dataRoot } = store;
   const repository = `${reference.domain}/${reference.path}`;
@@ -125,15 +134,11 @@ async function pushOne(
     ...(reference.digest === undefined ? {} : { digest: reference.digest }),
     name: familiarName(name),
     sourcesOf: await findSources(dataRoot, reference),
-    report: { note: (line) => voice.note(`${familiarName(name)}: ${line}`), blob: reportTo(voice) },
+    report: { note: (line) => voice.note(`${familiarName(name)}: ${line}`), blob: reportTo(voice, bars) },
     ...(request.chunk === undefined ? {} : { chunk: request.chunk }),
   };
   const tree = request.isForced ? undefined : await findIndex(dataRoot, image, voice);
-  if (tree !== undefined) {
-    const pushed = await pushIndex(tree, dataRoot, options);
-    sayPushed(voice, name, pushed);
-    return pushed;
-  }
+  if (tree !== undefined) return await pushIndex(tree, dataRoot, options);
   const pushable = await PushableImage.open(store, image, request);
   return await store.layers.withDirectory(async (directory) => {
     const manifest = await pushImage(pushable, directory, options);
@@ -142,13 +147,8 @@ async function pushOne(
       keepBlob(dataRoot, manifest.digest, manifest.bytes);
       noteOrigin(dataRoot, image, originOf(manifest, repository));
     }
-    sayPushed(voice, name, manifest);
     return manifest;
   });
-}
-
-function sayPushed(voice: Voice, name: string, { digest, bytes }: ImageDocumentBytes): void {
-  voice.note(`${familiarName(name)}: digest ${digest}, ${bytes.length} bytes`);
 }
 
 /** The index that an image came in, where all of it is kept. */
@@ -187,14 +187,15 @@ async function findSources(
   return (digest) => [...blobs].filter(([, known]) => known.has(digest)).map(([from]) => from.slice(domain.length + 1));
 }
 
-/** Lines, one for what each blob has come to. */
-function reportTo(voice: Voice): (digest: ContentDigest, size: number) => BlobReport {
+/** Bars on a terminal; elsewhere lines, one for what each blob has come to. */
+function reportTo(voice: Voice, bars: ProgressBars | undefined): (digest: ContentDigest, size: number) => BlobReport {
   return (digest, size) => {
-    const say = (what: string): void => voice.note(`${shorten(digest)}: ${what}`);
+    const line = bars?.add(shorten(digest));
+    const say = (what: string): void => line === undefined ? voice.note(`${shorten(digest)}: ${what}`) : line.say(what);
     return {
       there: () => say("is there"),
       mounted: (from) => say(`taken over from ${from}`),
-      pushing: () => {},
+      pushing: (bytes) => line?.update(bytes, size),
       pushed: () => say(`pushed, ${formatSize(size)}`),
     };
   };

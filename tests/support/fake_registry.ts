@@ -11,6 +11,7 @@ export interface Asked {
   /** With the query. */
   readonly path: string;
   readonly headers: Headers;
+  /** A character for each byte. */
   readonly body: string;
 }
 
@@ -153,12 +154,19 @@ function hangUp(connection: Deno.Conn): void {
   }
 }
 
+/** A character for each byte: what TextDecoder calls latin1 is windows-1252. */
+function toText(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return text;
+}
+
 async function readRequest(connection: Deno.Conn): Promise<Asked | undefined> {
   let text = "";
   const buffer = new Uint8Array(65536);
   const more = async (): Promise<boolean> => {
     const got = await connection.read(buffer);
-    if (got !== null) text += new TextDecoder("latin1").decode(buffer.subarray(0, got));
+    if (got !== null) text += toText(buffer.subarray(0, got));
     return got !== null;
   };
   // Who begins to speak TLS is not understood.

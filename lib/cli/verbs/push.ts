@@ -20,6 +20,7 @@ export async function run(words: Words, host: Host): Promise<number> {
   const allTags = isOn(words, "all-tags");
   if (allTags && destination !== undefined) throw new UsageError("--all-tags pushes to the names that images have");
   const chunk = readFlag(words, "chunk-size", readChunk);
+  const compression = lastValue(words, "compression") as PushRequest["compression"];
   const digestFile = readFlag(words, "digestfile", (text) => resolveHostPath(text, host));
   const options = await completeCredentials(readRegistryOptions(words, host) ?? {});
   const { pushNamed } = await import("../../runtime/push.ts");
@@ -27,7 +28,7 @@ export async function run(words: Words, host: Host): Promise<number> {
     {
       image,
       allTags,
-      compression: (lastValue(words, "compression") ?? "gzip") as PushRequest["compression"],
+      ...(compression === undefined ? {} : { compression }),
       isForced: isOn(words, "force-compression"),
       ...(destination === undefined ? {} : { destination }),
       ...(chunk === undefined ? {} : { chunk }),

@@ -21,7 +21,7 @@ const IDLE = 30_000;
 
 /** All connections of one command; closed when it is disposed. */
 export class Connections implements Disposable {
-  readonly #clients = new Map<string, Deno.HttpClient | undefined>();
+  readonly #clients = new Map<string, Pick<Required<Carrier>, "client" | "files">>();
 
   constructor(private readonly options: ConnectionOptions = {}) {}
 
@@ -30,20 +30,20 @@ export class Connections implements Disposable {
     const idle = this.options.idle ?? IDLE;
     if (url.protocol === "http:") return { idle };
     if (insecure) return { idle, unverified: true };
-    if (!this.#clients.has(url.host)) this.#clients.set(url.host, this.#makeClient(url.host));
-    const client = this.#clients.get(url.host);
-    return client === undefined ? { idle } : { idle, client };
+    const known = this.#clients.get(url.host) ?? this.#makeClient(url.host);
+    this.#clients.set(url.host, known);
+    return { idle, ...known };
   }
 
   [Symbol.dispose](): void {
-    for (const client of this.#clients.values()) client?.close();
+    for (const { client } of this.#clients.values()) client.close();
     this.#clients.clear();
   }
 
-  #makeClient(host: string): Deno.HttpClient {
+  #makeClient(host: string): Pick<Required<Carrier>, "client" | "files"> {
     const { certDir, ca } = this.options;
-    const files: CertificateFiles = findCertificates(host, { certDir, ca });
-    const pair = files.pair === undefined ? {} : files.pair;
-    return Deno.createHttpClient({ caCerts: [...readSystemRoots(), ...files.authorities], ...pair });
+    const found = findCertificates(host, { certDir, ca });
+    const files: CertificateFiles = { ...found, authorities: [...readSystemRoots(), ...found.authorities] };
+    return { client: Deno.createHttpClient({ caCerts: [...files.authorities], ...files.pair }), files };
   }
 }

@@ -3,11 +3,13 @@
  * has an end, and a body is read piece by piece.
  *
  * Requests go through `fetch`. Where a certificate is not to be verified they go through node:https, which alone can be
- * told so.
+ * told so, and so do streams, as `fetch` sends no Content-Length with them, which registries want.
  *
  * @module
  */
 import type { IncomingMessage } from "node:http";
+import type { RequestOptions } from "node:https";
+import type { CertificateFiles } from "./certificates.ts";
 import { Unreachable } from "./failure.ts";
 
 /** What is asked. */
@@ -33,6 +35,8 @@ export interface Carrier {
   readonly idle: number;
   /** With certificates of its own. */
   readonly client?: Deno.HttpClient;
+  /** The same for node:https, as PEM. */
+  readonly files?: CertificateFiles;
   /** The server's certificate is not verified. */
   readonly unverified?: boolean;
 }
@@ -40,7 +44,8 @@ export interface Carrier {
 /** Sends a request. @throws Unreachable where there is no answer. */
 export async function sendRequest(url: URL, request: HttpRequest, carrier: Carrier): Promise<HttpAnswer> {
   const isUnverified = carrier.unverified === true && url.protocol === "https:";
-  return isUnverified ? await sendUnverified(url, request, carrier) : await sendByFetch(url, request, carrier);
+  const isByNode = isUnverified || request.body instanceof ReadableStream;
+  return isByNode ? await sendByNode(url, request, carrier) : await sendByFetch(url, request, carrier);
 }
 
 /** The rest of a body as text. @throws RangeError where it has more than `limit` bytes; Unreachable */
@@ -152,10 +157,16 @@ async function sendByFetch(url: URL, request: HttpRequest, { idle, client }: Car
   }
 }
 
-async function sendUnverified(url: URL, request: HttpRequest, { idle }: Carrier): Promise<HttpAnswer> {
-  const [{ default: https }, { Readable }] = await Promise.all([import("node:https"), import("node:stream")]);
+async function sendByNode(url: URL, request: HttpRequest, carrier: Carrier): Promise<HttpAnswer> {
+  const { idle, unverified, files } = carrier;
+  const isPlain = url.protocol === "http:";
+  const [{ default: client }, { Readable }] = await Promise.all([
+    isPlain ? import("node:http") : import("node:https"),
+    import("node:stream"),
+  ]);
   const { method, headers } = request;
-  const sent = https.request(url, { method, headers, rejectUnauthorized: false });
+  const tls = isPlain ? {} : unverified ? { rejectUnauthorized: false } : { ca: files?.authorities, ...files?.pair };
+  const sent = client.request(url, { method, headers, ...tls } as RequestOptions);
   const watchdog = new Watchdog(idle, (failure) => sent.destroy(failure));
   const body = watchdog.follow(request.body);
   try {
