@@ -8,6 +8,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { exampleConfigFile } from "../lib/spec/example_config.ts";
 import { Box, waitFor } from "./support/box.ts";
+import { IMAGE, startPodman } from "./support/engines.ts";
 import { expectNoLeaks } from "./support/leaks.ts";
 import { call } from "./support/paddock.ts";
 import { type Ability, requires } from "./support/requires.ts";
@@ -264,6 +265,33 @@ test("what cannot be is said, and neither a unit nor a container is left", async
   const hidden = "mount --bind /dev/null /run/systemd/private && mount --bind /dev/null /run/dbus/system_bus_socket";
   await refused({}, "systemd is not reached", "unshare", "--mount", "sh", "-c", `${hidden} && exec "$0" "$@"`);
 }, ANY_LAYOUT);
+
+test("podman, whose cgroup manager is systemd: run, exec, pause, update and stop", async (box) => {
+  await using podman = await startPodman(box, "paddock", "systemd");
+  const said = async (...words: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await podman(...words);
+    assertEquals(code, 0, `podman ${words.join(" ")}: ${stderr}`);
+    return stdout.trim();
+  };
+  const limits = ["--memory=64m", "--pids-limit=77", "--network=none"];
+  const id = await said("run", "-d", "--name=c", ...limits, IMAGE, "sleep", "4500");
+  const unit = `libpod-${id}.scope`;
+  const run = await show(unit, "Slice", "ActiveState", "MemoryMax", "TasksMax");
+  assertEquals([run["Slice"], run["ActiveState"]], ["machine.slice", "active"]);
+  assertEquals([run["MemoryMax"], run["TasksMax"]], [String(64 << 20), "77"]);
+  const files = ["memory.max", "pids.max"].map((name) => `/sys/fs/cgroup/${name}`);
+  assertEquals(await said("exec", "c", "cat", ...files), `${64 << 20}\n77`);
+  await said("update", "--memory=48m", "c");
+  assertEquals((await show(unit, "MemoryMax"))["MemoryMax"], String(48 << 20));
+  assertEquals(await said("exec", "c", "cat", ...files), `${48 << 20}\n77`);
+  const status = () => said("inspect", "--format={{.State.Status}} {{.State.ExitCode}}", "c");
+  await said("pause", "c");
+  assertEquals(await status(), "paused 0");
+  await said("unpause", "c");
+  await said("stop", "--time=0", "c");
+  assertEquals(await status(), "exited 137");
+  assertEquals((await show(unit, "LoadState"))["LoadState"], "not-found");
+}, [...ANY_LAYOUT, "tool:podman"]);
 
 test("a unit of that name which is another's is left alone", async (box) => {
   const cgroupsPath = "system.slice:box:taken";

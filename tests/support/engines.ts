@@ -35,12 +35,16 @@ export function runtimeFile(box: Box, name: string): string {
 }
 
 /** podman with a storage of its own below the box, with IMAGE in it. */
-export async function startPodman(box: Box, runtime: string): Promise<Engine> {
+export async function startPodman(
+  box: Box,
+  runtime: string,
+  cgroupManager: "cgroupfs" | "systemd" = "cgroupfs",
+): Promise<Engine> {
   const home = box.directory("p");
   const base = [
     "podman",
     "--storage-driver=vfs",
-    "--cgroup-manager=cgroupfs",
+    `--cgroup-manager=${cgroupManager}`,
     "--events-backend=file",
     `--runtime=${runtimeFile(box, runtime)}`,
     `--root=${join(home, "root")}`,

@@ -3,7 +3,7 @@
  *
  * - `busybox`: one static program with all its applets, a few users, a few megabytes.
  * - `debian`: a minimal Debian by debootstrap from the mirror that this host's apt uses, about 100 MB.
- * - `systemd`: one that boots, with systemd, D-Bus and runc, for guests; a directory alone.
+ * - `systemd`: one that boots, with systemd, D-Bus, runc and podman, for guests; a directory alone.
  *
  * Nobody may write into them: what changes a root filesystem takes a copy (`copyFixture`) or a tarball.
  *
@@ -32,8 +32,9 @@ export async function debian(): Promise<Fixture> {
 
 /** The root filesystem of a machine whose first process is systemd; its directory. @throws Error where debootstrap fails. */
 export async function systemd(): Promise<string> {
-  const packages = ["systemd-sysv", "dbus", "runc", "busybox-static"];
-  return (await make("systemd", "1", (dir) => buildDebian(dir, packages), "directory")).dir;
+  // debootstrap does not look for what provides podman's `container-network-stack`.
+  const packages = ["systemd-sysv", "dbus", "runc", "podman", "netavark", "busybox-static"];
+  return (await make("systemd", "2", (dir) => buildDebian(dir, packages), "directory")).dir;
 }
 
 /** A copy of a fixture's directory to write into, with owners, links and attributes. */
@@ -156,11 +157,13 @@ function readMirror(): { mirror: string; suite: string } {
   return found;
 }
 
-// For scripts/vm, which is no program of ours.
-if (import.meta.main) console.log(await systemd());
+// For scripts/vm, which is no program of ours: makes the one that is named, and says where it is.
+if (import.meta.main) console.log(Deno.args[0] === "systemd" ? await systemd() : (await busybox()).dir);
 
 async function run(command: string, args: string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(command, { args, stdin: "null" }).output();
-  if (success) return new TextDecoder().decode(stdout);
-  throw new Error(`fixtures: ${command} failed: ${new TextDecoder().decode(stderr).trim().split("\n").at(-1)}`);
+  const [text, words] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)) as [string, string];
+  if (success) return text;
+  // debootstrap says it on standard output.
+  throw new Error(`fixtures: ${command} failed: ${`${text}\n${words}`.trim().split("\n").slice(-5).join("\n")}`);
 }

@@ -49,8 +49,13 @@ find_host_parts() {
 find_systemd_root() {
   need debootstrap debootstrap
   echo "vm: looking for a root filesystem with systemd, or making one" >&2
-  guest_root=$("$deno" run --quiet --allow-all --no-lock --import-map "$PROJECT/scripts/offline/import_map.json" \
-    "$PROJECT/tests/support/fixtures.ts") || fail "no root filesystem with systemd: see above"
+  guest_root=$(make_fixture systemd) || fail "no root filesystem with systemd: see above"
+}
+
+# Prints the directory of the root filesystem `systemd` or `busybox` of tests/support/fixtures.ts, which is made if need be.
+make_fixture() {
+  "$deno" run --quiet --allow-all --no-lock --import-map "$PROJECT/scripts/offline/import_map.json" \
+    "$PROJECT/tests/support/fixtures.ts" "$1"
 }
 
 need() {
