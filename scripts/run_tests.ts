@@ -36,7 +36,7 @@ async function main(words: string[]): Promise<number> {
   const args = parseArgs(words, { boolean: ["unit", "built", "vm"], string: ["_"] });
   const files = args._.map(String);
   await setUpTests(args.vm ? "vm" : "host");
-  // Emulated, the built file takes half of what the source does.
+  // Emulated, the built file takes a third of what the source does.
   if (args.vm || args.built && !existsSync(BUILT)) {
     await build({ entry: MAIN, output: BUILT, arch: Deno.build.arch });
   }
