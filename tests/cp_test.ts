@@ -4,31 +4,14 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Box } from "./support/box.ts";
+import { out, testInBackground } from "./support/background.ts";
+import type { Box } from "./support/box.ts";
 import { busybox } from "./support/fixtures.ts";
 import { call } from "./support/paddock.ts";
-import { type Ability, requires } from "./support/requires.ts";
+import type { Ability } from "./support/requires.ts";
 
 function test(name: string, fn: (box: Box) => Promise<void>, more: readonly Ability[] = []): void {
-  Deno.test({
-    name: `cp: ${name}`,
-    ...requires("root", "overlay", "tool:busybox", ...more),
-    fn: async () => {
-      using box = await Box.make();
-      try {
-        await fn(box);
-      } finally {
-        const left = (await box.paddock.run(["ps", "-a", "-q"])).stdout.split("\n").filter(Boolean);
-        if (left.length > 0) await box.paddock.run(["rm", "-f", ...left]);
-      }
-    },
-  });
-}
-
-async function out(box: Box, ...words: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await box.paddock.run(words);
-  assertEquals({ code, stderr }, { code: 0, stderr: "" }, words.join(" "));
-  return stdout;
+  testInBackground(`cp: ${name}`, fn, ["overlay", ...more]);
 }
 
 /** What it says where it fails. */

@@ -5,30 +5,13 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { Box, findProcesses, waitFor } from "./support/box.ts";
-import { type Ability, requires } from "./support/requires.ts";
+import { out, testInBackground } from "./support/background.ts";
+import { type Box, findProcesses, waitFor } from "./support/box.ts";
+import type { Ability } from "./support/requires.ts";
 import { expectNoLeaks } from "./support/leaks.ts";
 
 function test(name: string, fn: (box: Box) => Promise<void>, more: readonly Ability[] = []): void {
-  Deno.test({
-    name: `log: ${name}`,
-    ...requires("root", "tool:busybox", ...more),
-    fn: async () => {
-      using box = await Box.make();
-      try {
-        await fn(box);
-      } finally {
-        const left = (await box.paddock.run(["ps", "-a", "-q"])).stdout.split("\n").filter(Boolean);
-        if (left.length > 0) await box.paddock.run(["rm", "-f", ...left]);
-      }
-    },
-  });
-}
-
-async function out(box: Box, ...words: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await box.paddock.run(words);
-  assertEquals({ code, stderr }, { code: 0, stderr: "" }, words.join(" "));
-  return stdout;
+  testInBackground(`log: ${name}`, fn, more);
 }
 
 /** Runs a script in the background, with a log that has times. */
